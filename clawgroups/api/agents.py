@@ -1,0 +1,135 @@
+"""Routes of sub-agents: read them, take the wheel, work in their place, hand back."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from clawgroups.api import bodies
+from clawgroups.api.deps import Actor, House
+from clawgroups.group import commands as cmd
+
+router = APIRouter(prefix="/agents/{agent_id}")
+Json = dict[str, Any]
+
+
+@router.get("")
+async def agent(agent_id: str, house: House) -> Json:
+    """The sub-agent with all that a person needs to drive it."""
+    return await house.pages.agent(agent_id)
+
+
+@router.get("/transcript")
+async def transcript(
+    agent_id: str,
+    house: House,
+    after: Annotated[int, Query(ge=0)] = 0,
+    before: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 200,
+) -> Json:
+    """Its thread, page by page; ``before`` gives the page that ends there."""
+    return await house.pages.transcript(agent_id, after=after, before=before, limit=limit)
+
+
+@router.get("/files")
+async def files(agent_id: str, house: House) -> Json:
+    """Its workspace and what changed since the last take-over."""
+    listed, diff = await house.people.changes(agent_id)
+    return {"files": listed, "diff": diff}
+
+
+@router.get("/files/{path:path}")
+async def file(agent_id: str, path: str, house: House) -> Json:
+    """A text file of its workspace."""
+    return await house.people.read_file(agent_id, path)
+
+
+@router.post("/take-over")
+async def take_over(agent_id: str, body: bodies.TakeOverBody, house: House, actor: Actor) -> Json:
+    """Takes the wheel, now or after this step."""
+    lease_ms = int(house.settings.lease_s * 1_000)
+    command = cmd.TakeOver(agent=agent_id, after_step=body.mode == "after_step", lease_ms=lease_ms)
+    await house.agent_command(command, actor)
+    return await house.pages.agent(agent_id)
+
+
+@router.post("/take-over/withdraw")
+async def withdraw(agent_id: str, house: House, actor: Actor) -> Json:
+    """Takes back a take-over that was asked for after this step."""
+    await house.agent_command(cmd.WithdrawTakeOver(agent=agent_id), actor)
+    return await house.pages.agent(agent_id)
+
+
+@router.post("/lease")
+async def lease(agent_id: str, body: bodies.LeaseBody, house: House, actor: Actor) -> Json:
+    """A sign of life of the person at the wheel."""
+    command = cmd.RenewLease(agent=agent_id, epoch=body.epoch, lease_ms=int(house.settings.lease_s * 1_000))
+    changed = await house.agent_command(command, actor)
+    return {"epoch": changed.epoch, "lease_until": changed.driver.lease_until if changed.driver else 0}
+
+
+@router.post("/steps")
+async def steps(agent_id: str, body: bodies.StepBody, house: House, actor: Actor) -> Json:
+    """A turn by the person at the wheel."""
+    calls = [(call.id, call.name, call.arguments) for call in body.tool_calls]
+    await house.people.step(agent_id, actor, epoch=body.epoch, content=body.content, calls=calls, result=body.result)
+    return await house.pages.agent(agent_id)
+
+
+@router.get("/hand-back/preview")
+async def preview(agent_id: str, house: House, note: Annotated[str, Query(max_length=200_000)] = "") -> Json:
+    """Exactly what the agent would be told."""
+    return {"text": await house.people.preview(agent_id, note)}
+
+
+@router.post("/hand-back")
+async def hand_back(agent_id: str, body: bodies.HandBackBody, house: House, actor: Actor) -> Json:
+    """Gives the wheel back."""
+    await house.people.hand_back(agent_id, actor, epoch=body.epoch, to=body.to, note=body.note)
+    return await house.pages.agent(agent_id)
+
+
+@router.post("/reassign")
+async def reassign(agent_id: str, body: bodies.ReassignBody, house: House, actor: Actor) -> Json:
+    """Gives the task to another member."""
+    await house.people.reassign(agent_id, actor, to=body.to, reason=body.reason)
+    return await house.pages.agent(agent_id)
+
+
+@router.post("/steer")
+async def steer(agent_id: str, body: bodies.SteerBody, house: House, actor: Actor) -> Json:
+    """Queues words for the next step boundary."""
+    await house.agent_command(cmd.SteerAgent(agent=agent_id, text=body.message), actor)
+    return await house.pages.agent(agent_id)
+
+
+@router.post("/pause")
+async def pause(agent_id: str, house: House, actor: Actor) -> Json:
+    """Stops it at the next step boundary."""
+    await house.agent_command(cmd.PauseAgent(agent=agent_id), actor)
+    return await house.pages.agent(agent_id)
+
+
+@router.post("/resume")
+async def resume(agent_id: str, house: House, actor: Actor) -> Json:
+    """Lets it go on."""
+    await house.agent_command(cmd.ResumeAgent(agent=agent_id), actor)
+    return await house.pages.agent(agent_id)
+
+
+@router.post("/cancel")
+async def cancel(agent_id: str, body: bodies.CancelBody, house: House, actor: Actor) -> Json:
+    """Ends it."""
+    await house.agent_command(cmd.CancelAgent(agent=agent_id, hand_up=body.children == "hand_up"), actor)
+    return await house.pages.agent(agent_id)
+
+
+@router.post("/fork", status_code=201)
+async def fork(agent_id: str, body: bodies.ForkBody, house: House, actor: Actor) -> Json:
+    """A new sub-agent that shares the thread up to a step."""
+    before, _ = await house.agent(agent_id)
+    command = cmd.ForkAgent(agent=agent_id, step=body.step, member=body.member)
+    group = await house.command(before.id, command, actor)
+    made = max(group.agents.values(), key=lambda a: a.number)
+    return house.pages.tile(group, made)

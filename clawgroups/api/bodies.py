@@ -1,0 +1,154 @@
+"""What the API takes: every body is checked here, and unknown fields are named instead of ignored."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from clawgroups.group.tools import Policy
+
+Name = Annotated[str, Field(min_length=1, max_length=120)]
+Words = Annotated[str, Field(max_length=200_000)]
+
+
+class Body(BaseModel):
+    """Base of all bodies."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class LimitsBody(Body):
+    """Limits of a group; what is left out keeps its default. 0 means no limit for money, tokens and hours."""
+
+    max_live: int = Field(300, ge=1, le=1_000)
+    max_steps: int = Field(4_000, ge=1, le=10_000_000)
+    agent_steps: int = Field(4_000, ge=1, le=1_000_000)
+    budget_usd: float = Field(0, ge=0)
+    budget_tokens: int = Field(0, ge=0)
+    hours: float = Field(0, ge=0)
+
+
+class NewGroupBody(Body):
+    """A group to make."""
+
+    name: Name
+    goal: Words = ""
+    rules: Words = ""
+    template: str = Field("", max_length=60)
+    folder: str = Field("", max_length=4_000)
+    folder_mode: Literal["read", "worktree"] = "read"
+    conductor: str = Field("", max_length=120)
+    worker: str = Field("", max_length=120)
+    limit: int = Field(300, ge=1, le=300)
+    pace: int | None = Field(None, ge=0, le=1_000)
+    limits: LimitsBody = Field(default_factory=lambda: LimitsBody.model_validate({}))
+    policies: dict[str, Policy] = Field(default_factory=dict)
+    start: bool = False
+
+
+class TakeOverBody(Body):
+    """How to take over."""
+
+    mode: Literal["now", "after_step"] = "now"
+
+
+class HandBackBody(Body):
+    """A hand-back. ``to``: a member's id; the former driver when left out."""
+
+    epoch: int | None = None
+    note: Words = ""
+    to: str = Field("", max_length=120)
+
+
+class ReassignBody(Body):
+    """A new driver for the task."""
+
+    to: str = Field(min_length=1, max_length=120)
+    reason: Words = ""
+
+
+class SteerBody(Body):
+    """Words for the next step boundary."""
+
+    message: Annotated[str, Field(min_length=1, max_length=100_000)]
+
+
+class CancelBody(Body):
+    """What becomes of the children."""
+
+    children: Literal["end", "hand_up"] = "end"
+
+
+class ForkBody(Body):
+    """From where, and who drives the fork."""
+
+    step: int = Field(ge=0)
+    member: str = Field("", max_length=120)
+
+
+class CallBody(Body):
+    """A tool call of a person."""
+
+    id: str = Field("", max_length=200)
+    name: str = Field(min_length=1, max_length=200)
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+class StepBody(Body):
+    """A person's turn."""
+
+    epoch: int
+    content: Words = ""
+    tool_calls: list[CallBody] = Field(default_factory=list, max_length=50)
+    result: bool = False
+
+
+class LeaseBody(Body):
+    """A sign of life of the person at the wheel."""
+
+    epoch: int
+
+
+class AnswerBody(Body):
+    """An answer to a request."""
+
+    decision: str = Field(min_length=1, max_length=40)
+    text: Words = ""
+    arguments: dict[str, Any] | None = None
+    scope: Literal["once", "tool", "group"] = "once"
+    member: str = Field("", max_length=120)
+    amount: float = 0
+
+
+class ModelBody(Body):
+    """An OpenAI-compatible endpoint. ``api_key`` is kept apart, readable only by the server's owner."""
+
+    base_url: str = Field(pattern=r"^https?://\S+$", max_length=2_000)
+    model: str = Field(min_length=1, max_length=300)
+    api_key: str = Field("", max_length=4_000)
+    key_ref: str = Field("", max_length=200, pattern=r"^(env:\w+)?$")
+    thinking: bool | None = None
+    temperature: float | None = Field(None, ge=0, le=2)
+    max_tokens: int | None = Field(None, ge=1)
+    price_in: float = Field(0, ge=0)
+    price_cached: float = Field(0, ge=0)
+    price_out: float = Field(0, ge=0)
+
+
+class ProgramBody(Body):
+    """An executable, as a list of words; no shell is involved."""
+
+    command: list[str] = Field(min_length=1, max_length=100)
+
+
+class MemberBody(Body):
+    """A member to bring in."""
+
+    name: Name
+    kind: Literal["model", "program", "person"]
+    description: str = Field("", max_length=2_000)
+    skills: list[str] = Field(default_factory=list, max_length=50)
+    capacity: int = Field(0, ge=0, le=1_000)
+    model: ModelBody | None = None
+    program: ProgramBody | None = None

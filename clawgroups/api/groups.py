@@ -1,0 +1,226 @@
+"""Routes of groups, templates, members, requests and the server's own state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import FileResponse, StreamingResponse
+
+from clawgroups import __version__
+from clawgroups.api.bodies import AnswerBody, MemberBody, NewGroupBody
+from clawgroups.api.deps import Actor, House
+from clawgroups.dispatcher.founding import found
+from clawgroups.dispatcher.plans import NewGroup
+from clawgroups.dispatcher.templates import TEMPLATES
+from clawgroups.dispatcher.views import group_view, member_view
+from clawgroups.errors import NotFound
+from clawgroups.group import commands as cmd
+from clawgroups.group.members import Member, MemberKind, ModelConfig, ProgramConfig
+from clawgroups.group.state import Limits
+from clawgroups.ids import group_of
+from clawgroups.ledger.export import export_events
+
+router = APIRouter()
+Json = dict[str, Any]
+After = Annotated[int, Query(ge=0)]
+Limit = Annotated[int, Query(ge=1, le=1_000)]
+
+
+@router.get("/me")
+async def me(house: House, actor: Actor) -> Json:
+    """Who you are here."""
+    return {"id": actor, "name": house.registry.find(actor).name}
+
+
+@router.get("/status")
+async def status(house: House) -> Json:
+    """Version, ledger, runner."""
+    return {"version": __version__, **house.status(), "members": len(house.registry.members())}
+
+
+@router.get("/templates")
+async def templates(house: House) -> Json:
+    """Group templates, with the folder that the survey offers first."""
+    listed = [
+        {"id": t.id, "name": t.name, "description": t.description, "fields": list(t.fields)} for t in TEMPLATES.values()
+    ]
+    return {"templates": listed, "folder": str(house.settings.folder)}
+
+
+@router.get("/groups")
+async def groups(house: House) -> Json:
+    """All groups, newest first."""
+    return {"groups": await house.pages.groups()}
+
+
+@router.post("/groups", status_code=201)
+async def create(body: NewGroupBody, house: House, actor: Actor) -> Json:
+    """Makes a group, and starts it when asked."""
+    plan = NewGroup(
+        name=body.name,
+        goal=body.goal,
+        rules=body.rules,
+        template=body.template,
+        folder=body.folder,
+        folder_mode=body.folder_mode,
+        conductor=body.conductor,
+        worker=body.worker,
+        limit=body.limit,
+        pace=body.pace,
+        limits=Limits(**body.limits.model_dump()),
+        policies=body.policies,
+        start=body.start,
+    )
+    return group_view(await found(house, plan, actor))
+
+
+@router.get("/groups/{group_id}")
+async def group(group_id: str, house: House) -> Json:
+    """One group."""
+    return group_view(await house.group(group_id))
+
+
+_LIFE: dict[str, cmd.Command] = {
+    "start": cmd.StartGroup(),
+    "pause": cmd.PauseGroup(),
+    "resume": cmd.ResumeGroup(),
+    "cancel": cmd.CancelGroup(),
+}
+
+
+@router.post("/groups/{group_id}/start")
+async def start(group_id: str, house: House, actor: Actor) -> Json:
+    """Starts it: the conductor is launched."""
+    return group_view(await house.command(group_id, _LIFE["start"], actor))
+
+
+@router.post("/groups/{group_id}/pause")
+async def pause(group_id: str, house: House, actor: Actor) -> Json:
+    """Stops everybody at the next step boundary."""
+    return group_view(await house.command(group_id, _LIFE["pause"], actor))
+
+
+@router.post("/groups/{group_id}/resume")
+async def resume(group_id: str, house: House, actor: Actor) -> Json:
+    """Goes on after a pause."""
+    return group_view(await house.command(group_id, _LIFE["resume"], actor))
+
+
+@router.post("/groups/{group_id}/cancel")
+async def cancel(group_id: str, house: House, actor: Actor) -> Json:
+    """Ends every sub-agent."""
+    return group_view(await house.command(group_id, _LIFE["cancel"], actor))
+
+
+@router.get("/groups/{group_id}/agents")
+async def agents(group_id: str, house: House) -> Json:
+    """Its sub-agents."""
+    return {"agents": await house.pages.agents(group_id)}
+
+
+@router.get("/groups/{group_id}/events")
+async def events(group_id: str, house: House, after: After = 0, limit: Limit = 200) -> Json:
+    """The append-only record, page by page."""
+    return await house.pages.events(group_id, after, limit)
+
+
+@router.get("/groups/{group_id}/export")
+async def export(group_id: str, house: House) -> StreamingResponse:
+    """The whole record as JSON lines."""
+    await house.group(group_id)
+
+    async def lines() -> AsyncIterator[str]:
+        async for line in export_events(house.ledger.reader, group_id):
+            yield line + "\n"
+
+    headers = {"Content-Disposition": f'attachment; filename="{group_id}.jsonl"'}
+    return StreamingResponse(lines(), media_type="application/x-ndjson", headers=headers)
+
+
+@router.get("/groups/{group_id}/files")
+async def files(group_id: str, house: House) -> Json:
+    """What lies in the group's workspace."""
+    group = await house.group(group_id)
+    listed, _ = await house.people.changes(group.root)
+    return {"files": [file for file in listed if file["status"] != "deleted"]}
+
+
+@router.get("/groups/{group_id}/files/{path:path}")
+async def file(group_id: str, path: str, house: House) -> FileResponse:
+    """A file of the group's workspace, always as a download: it may be hostile."""
+    await house.group(group_id)
+    root = (house.settings.work / group_id / "workspace").resolve()
+    real = Path(root / path).resolve()
+    if root not in real.parents or not real.is_file():
+        raise NotFound(f"There is no file {path} in this group's workspace.")
+    return FileResponse(real, media_type="application/octet-stream", filename=real.name)
+
+
+@router.get("/requests")
+async def requests(house: House, group: str | None = None, state: str = "open") -> Json:
+    """What waits for a person, oldest first."""
+    return {"requests": await house.news.requests.views(group, state)}
+
+
+@router.post("/requests/{request_id}/answer")
+async def answer(request_id: str, body: AnswerBody, house: House, actor: Actor) -> Json:
+    """Answers a request, once; a second answer is refused."""
+    command = cmd.AnswerRequest(
+        request=request_id,
+        decision=body.decision,
+        text=body.text,
+        arguments=json.dumps(body.arguments) if body.arguments is not None else "",
+        scope=body.scope,
+        member=body.member,
+        amount=body.amount,
+    )
+    await house.command(group_of(request_id), command, actor)
+    row: Json = await house.ledger.reader.request(request_id)
+    return row
+
+
+@router.get("/members")
+async def members(house: House) -> Json:
+    """Who can do work here."""
+    return {"members": house.registry.views()}
+
+
+@router.post("/members", status_code=201)
+async def add_member(body: MemberBody, house: House, actor: Actor) -> Json:
+    """Brings a member in."""
+    model = ModelConfig(**body.model.model_dump(exclude={"api_key"})) if body.model else None
+    member = Member(
+        id="",
+        name=body.name.strip(),
+        kind=MemberKind(body.kind),
+        description=body.description,
+        skills=tuple(body.skills),
+        capacity=body.capacity,
+        model=model,
+        program=ProgramConfig(command=tuple(body.program.command)) if body.program else None,
+    )
+    added = await house.registry.add(member, body.model.api_key if body.model else "", actor)
+    return member_view(added, 0)
+
+
+@router.delete("/members/{member_id}")
+async def remove_member(member_id: str, house: House, actor: Actor) -> Json:
+    """Takes a member off the list."""
+    await house.registry.remove(member_id, actor)
+    return {"removed": member_id}
+
+
+@router.post("/members/{member_id}/test")
+async def test_member(member_id: str, house: House) -> Json:
+    """Whether it works, tried from the runner."""
+    return await house.registry.test(member_id)
+
+
+@router.get("/offers")
+async def offers(house: House) -> Json:
+    """Model endpoints found on this machine."""
+    return {"offers": await house.registry.offers()}

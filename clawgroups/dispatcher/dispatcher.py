@@ -1,0 +1,240 @@
+"""The dispatcher: opens groups, takes commands, and keeps desk, crew, launcher, watch and feed together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from clawgroups.dispatcher.crew import Crew
+from clawgroups.dispatcher.desk import Desk
+from clawgroups.dispatcher.drives import Drives
+from clawgroups.dispatcher.feed import Feeds
+from clawgroups.dispatcher.keys import Keys
+from clawgroups.dispatcher.launcher import Launcher, Ramp
+from clawgroups.dispatcher.live import LiveText
+from clawgroups.dispatcher.news import News
+from clawgroups.dispatcher.pages import Pages
+from clawgroups.dispatcher.people import People
+from clawgroups.dispatcher.registry import Registry
+from clawgroups.dispatcher.reports import Reports
+from clawgroups.dispatcher.views import HOUSE
+from clawgroups.dispatcher.watch import Watch
+from clawgroups.errors import ClawError, LedgerError, LedgerStopped, NotFound
+from clawgroups.group import commands as cmd
+from clawgroups.group.draft import Decision
+from clawgroups.group.members import Member
+from clawgroups.group.state import Agent, Group
+from clawgroups.ids import group_of
+from clawgroups.ledger.ledger import Ledger
+from clawgroups.settings import Settings
+from clawgroups.tasks import Tasks
+
+log = logging.getLogger("clawgroups.dispatcher")
+URGENT = (cmd.TakeOver, cmd.Reassign, cmd.CancelAgent, cmd.CancelGroup, cmd.PauseAgent, cmd.PauseGroup)
+RESTART = "the server was started again"
+
+
+class Dispatcher:
+    """One per server. ``kill_runner`` (process id) is set by whoever supervises runner processes."""
+
+    def __init__(self, settings: Settings, ledger: Ledger) -> None:
+        self.settings = settings
+        self.ledger = ledger
+        self.kill_runner: Callable[[int], None] | None = None
+        self.runner_status: Callable[[], dict[str, Any]] = lambda: {"state": "none", "restarts": 0}
+        self.keys = Keys(settings.home / "secrets.json")
+        self.tasks = Tasks(self._task_failed)
+        self.live = LiveText()
+        self.desk = Desk(ledger.writer, self._committed)
+        self.news = News(self.desk, ledger.reader, self.live)
+        self.feeds = Feeds(self.live, self.news.snapshot, self.news.changes)
+        self.drives = Drives(settings, self.desk, ledger.reader, self.keys)
+        self.reports = Reports(self.desk, self.live)
+        self.crew = Crew(
+            make_drive=self.drives.make,
+            on_message=self.reports.hear,
+            lose_seat=self._lose_seat,
+            drive_failed=self._drive_failed,
+            on_join=self._runner_joined,
+            tasks=self.tasks,
+        )
+        self.registry = Registry(self)
+        self.people = People(self)
+        self.pages = Pages(self)
+        self._ended: dict[str, Group] = {}
+
+    # --- life ----------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Loads what is unfinished; whatever a former process drove has lost its seat."""
+        self.settings.work.mkdir(parents=True, exist_ok=True)
+        for group_id in await self.ledger.reader.unfinished():
+            self.desk.groups[group_id] = await self.ledger.reader.load_group(group_id)
+        self.tasks.start(self.desk.run(), name="desk")
+        await self.registry.open()
+        await self._take_seats_back()
+        launcher = Launcher(
+            self.open_groups,
+            self._launch,
+            lambda: self.crew.any_link() is not None,
+            Ramp(self.settings.launch_burst, self.settings.launch_per_s),
+        )
+        watch = Watch(self.open_groups, self._lapse, self._kill_runner_of, self.settings.stop_timeout_s)
+        self.tasks.start(launcher.run(), name="launcher")
+        self.tasks.start(watch.run(), name="watch")
+        self.tasks.start(self.feeds.run(), name="feeds")
+
+    async def _take_seats_back(self) -> None:
+        lost = [
+            self.desk.post(group.id, cmd.LoseSeat(agent=agent.id, reason=RESTART), "dispatcher")
+            for group in self.open_groups()
+            for agent in group.agents.values()
+            if agent.seat
+        ]
+        for done in lost:
+            await done
+
+    async def close(self) -> None:
+        """Commits what waits, then ends every loop."""
+        self.desk.close()
+        await self.tasks.close()
+
+    # --- groups --------------------------------------------------------------------------------------
+
+    def open_groups(self) -> list[Group]:
+        """The groups in memory that can still change, without the house."""
+        return [group for group in self.desk.groups.values() if group.id != HOUSE]
+
+    async def group(self, group_id: str) -> Group:
+        """An open group, or an ended one from the ledger. Raises NotFound."""
+        found = self.desk.groups.get(group_id) or self._ended.get(group_id)
+        if found is None:
+            found = await self.ledger.reader.load_group(group_id)
+            if len(self._ended) > 20:
+                self._ended.pop(next(iter(self._ended)))
+            self._ended[group_id] = found
+        return found
+
+    async def agent(self, agent_id: str) -> tuple[Group, Agent]:
+        """A sub-agent and its group. Raises NotFound."""
+        group = await self.group(group_of(agent_id))
+        agent = group.agents.get(agent_id)
+        if agent is None:
+            raise NotFound(f"There is no sub-agent {agent_id}.")
+        return group, agent
+
+    async def command(self, group_id: str, command: cmd.Command, actor: str) -> Group:
+        """Any command; returns the state once it is committed.
+
+        Raises Refused, StaleEpoch, NotFound, Invalid or LedgerStopped.
+        """
+        if group_id not in self.desk.groups and not isinstance(command, cmd.CreateGroup):
+            await self._reopen(group_id)
+        await self._bring_person(group_id, actor)
+        decision = await self.desk.post(group_id, command, actor, urgent=isinstance(command, URGENT))
+        return decision.group
+
+    async def agent_command(self, command: cmd.AgentCommand, actor: str) -> Agent:
+        """A command about one sub-agent; the group is in its id."""
+        group = await self.command(group_of(command.agent), command, actor)
+        return group.agents[command.agent]
+
+    async def _reopen(self, group_id: str) -> None:
+        """An ended group is read back so that the rules can refuse with its real state."""
+        self.desk.groups.setdefault(group_id, await self.ledger.reader.load_group(group_id))
+
+    async def _bring_person(self, group_id: str, actor: str) -> None:
+        """A person of the house who acts in a group for the first time joins it."""
+        group = self.desk.groups.get(group_id)
+        person = self.house_members().get(actor)
+        if group is not None and person is not None and actor not in group.members:
+            await self.desk.post(group_id, cmd.AddMember(person), "dispatcher")
+
+    def house_members(self) -> dict[str, Member]:
+        """The installation's members by id."""
+        house = self.desk.groups.get(HOUSE)
+        return house.members if house else {}
+
+    # --- what the loops ask for ----------------------------------------------------------------------
+
+    def _launch(self, agent_id: str) -> asyncio.Future[Decision]:
+        return self.desk.post(group_of(agent_id), cmd.Launch(agent=agent_id), "dispatcher")
+
+    def _lapse(self, agent_id: str) -> None:
+        self._post_quietly(agent_id, cmd.LapseLease(agent=agent_id))
+
+    def _lose_seat(self, agent_id: str, reason: str) -> None:
+        self._post_quietly(agent_id, cmd.LoseSeat(agent=agent_id, reason=reason))
+
+    def _drive_failed(self, agent_id: str, epoch: int, error: ClawError) -> None:
+        command = cmd.ReportFailure(
+            agent=agent_id, epoch=epoch, reason=error.code, sentence=error.sentence, hint=error.hint
+        )
+        self._post_quietly(agent_id, command)
+
+    def _post_quietly(self, agent_id: str, command: cmd.AgentCommand) -> None:
+        """For commands that nobody waits for: a refusal is only logged."""
+        done = self.desk.post(group_of(agent_id), command, "dispatcher", urgent=True)
+        done.add_done_callback(_log_refusal)
+
+    def _kill_runner_of(self, agent_id: str) -> None:
+        link = self.crew.link_of(agent_id)
+        if link is None:
+            self._lose_seat(agent_id, "no runner held it")
+        elif self.kill_runner is not None and link.pid:
+            self.kill_runner(link.pid)
+        else:
+            log.error("a remote runner does not prove a stop", extra={"action": "stop_unproved", "agent": agent_id})
+
+    def _runner_joined(self, link: object) -> None:
+        """Everybody who should have a seat and is on no runner gets one."""
+        for group in self.open_groups():
+            for agent in group.agents.values():
+                if agent.seat and agent.seat == agent.epoch and self.crew.link_of(agent.id) is None:
+                    self.crew.drive_again(group, agent.id)
+
+    def _committed(self, before: Group, decision: Decision) -> None:
+        group = decision.group
+        self.news.hear(before, decision, self.feeds.of(group.id))
+        self.crew.carry_out(decision)
+        if group.ended_at and group.id != HOUSE and not any(a.seat for a in group.agents.values()):
+            self.tasks.start(self._put_away(group.id), name=f"put-away-{group.id}")
+
+    async def _put_away(self, group_id: str) -> None:
+        """An ended group leaves memory after a while; the ledger has it."""
+        await asyncio.sleep(60)
+        group = self.desk.groups.get(group_id)
+        if group is not None and group.ended_at:
+            del self.desk.groups[group_id]
+
+    def _task_failed(self, name: str, error: BaseException) -> None:
+        log.error("background task %s failed", name, extra={"action": "task_failed"}, exc_info=error)
+
+    def status(self) -> dict[str, Any]:
+        """The server's own state, for people."""
+        stopped = self.ledger.writer.stopped
+        link = self.crew.any_link()
+        runner = self.runner_status()
+        sandbox = {"level": link.sandbox, "detail": link.sandbox_detail} if link else {"level": "", "detail": ""}
+        return {
+            "ledger": {"state": "stopped" if stopped else "ok", "message": stopped},
+            "runner": {
+                "state": "up" if link else runner.get("state", "down"),
+                "restarts": runner.get("restarts", 0),
+                "sandbox": sandbox,
+            },
+        }
+
+    def check_ledger(self) -> None:
+        """Raises LedgerStopped when nothing can be written any more."""
+        if self.ledger.writer.stopped:
+            raise LedgerStopped(self.ledger.writer.stopped)
+
+
+def _log_refusal(done: asyncio.Future[Decision]) -> None:
+    error = None if done.cancelled() else done.exception()
+    if error is not None:
+        level = logging.DEBUG if isinstance(error, ClawError) and not isinstance(error, LedgerError) else logging.ERROR
+        log.log(level, "a command of the dispatcher was refused: %s", error, extra={"action": "refused"})

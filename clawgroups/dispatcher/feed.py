@@ -1,0 +1,220 @@
+"""The feed: live changes of a group in numbered batches, encoded once for all who watch.
+
+A viewer has a small bounded queue. One that falls behind gets a fresh snapshot instead of a backlog. Live text
+goes only to those who watch that sub-agent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from clawgroups.dispatcher.live import LiveText
+from clawgroups.errors import ClawError
+from clawgroups.tasks import Tasks
+
+log = logging.getLogger("clawgroups.feed")
+BATCH_S = 0.12
+QUEUE = 16
+MOST_WATCHED = 320
+_RESYNCING = '{"t":"resyncing"}'
+_encode = msgspec.json.Encoder().encode
+
+
+class FeedClosed(ClawError):
+    """The viewer has gone."""
+
+    code = "feed_closed"
+
+
+class _FromViewer(msgspec.Struct, tag_field="t", frozen=True):
+    pass
+
+
+class _Watch(_FromViewer, tag="watch", frozen=True):
+    agents: list[str]
+
+
+class _Resync(_FromViewer, tag="resync", frozen=True):
+    pass
+
+
+class _Ping(_FromViewer, tag="ping", frozen=True):
+    at: float = 0
+
+
+_from_viewer = msgspec.json.Decoder(_Watch | _Resync | _Ping)
+
+
+class Viewer:
+    """One browser. ``behind`` asks for a snapshot in place of what did not fit."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[str] = asyncio.Queue(QUEUE)
+        self.behind = True
+        self.watching: frozenset[str] = frozenset()
+        self.fresh: frozenset[str] = frozenset()
+
+    def watch(self, agents: frozenset[str]) -> None:
+        """Watches these from the next batch on; what is new among them comes whole first."""
+        self.fresh = agents - self.watching
+        self.watching &= agents
+
+    def offer(self, text: str) -> None:
+        """Queues a frame, or marks the viewer as behind when it does not keep up."""
+        if self.behind:
+            return
+        try:
+            self.queue.put_nowait(text)
+        except asyncio.QueueFull:
+            self.restart()
+
+    def restart(self) -> None:
+        """Drops the backlog; a snapshot comes next."""
+        self.behind = True
+        self.watch_anew()
+        while not self.queue.empty():
+            self.queue.get_nowait()
+
+    def watch_anew(self) -> None:
+        """Everything watched comes whole again."""
+        self.fresh, self.watching = self.fresh | self.watching, frozenset()
+
+
+class GroupFeed:
+    """What changed in one group since the last batch, and who watches it."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.viewers: set[Viewer] = set()
+        self.tiles: set[str] = set()
+        self.group = False
+        self.opened: set[str] = set()
+        self.closed: set[str] = set()
+        self.events: deque[dict[str, Any]] = deque(maxlen=20)
+
+    @property
+    def dirty(self) -> bool:
+        """Whether there is something to tell."""
+        return bool(self.tiles or self.group or self.opened or self.closed or self.events)
+
+
+Snapshot = Callable[[str], Awaitable[dict[str, Any]]]
+Changes = Callable[[str, GroupFeed], dict[str, Any]]
+
+
+class Feeds:
+    """All feeds. ``snapshot`` and ``changes`` make the bodies; this class only paces and delivers them."""
+
+    def __init__(self, live: LiveText, snapshot: Snapshot, changes: Changes) -> None:
+        self.live = live
+        self._snapshot = snapshot
+        self._changes = changes
+        self._feeds: dict[str, GroupFeed] = defaultdict(GroupFeed)
+        self.status: dict[str, Any] = {}
+
+    def of(self, group: str) -> GroupFeed | None:
+        """The group's feed while anybody watches it."""
+        return self._feeds.get(group)
+
+    def tell_status(self, status: dict[str, Any]) -> None:
+        """Tells every viewer that the server's own state changed."""
+        text = _encode({"t": "status", **status}).decode()
+        for feed in self._feeds.values():
+            for viewer in feed.viewers:
+                viewer.offer(text)
+
+    async def run(self) -> None:
+        """Sends a batch every BATCH_S to those feeds that have changes."""
+        while True:
+            started = time.monotonic()
+            for group, feed in list(self._feeds.items()):
+                self._send_batch(group, feed)
+                self._send_text(group, feed)
+            await asyncio.sleep(max(0.02, BATCH_S - (time.monotonic() - started)))
+
+    def _send_batch(self, group: str, feed: GroupFeed) -> None:
+        rates = self.live.rates(group)
+        if not feed.dirty and not rates:
+            return
+        body = self._changes(group, feed)
+        feed.number += 1
+        batch: dict[str, Any] = {"t": "batch", "n": feed.number, **body}
+        if rates:
+            batch["live"] = rates
+        text = _encode(batch).decode()
+        for viewer in feed.viewers:
+            viewer.offer(text)
+
+    def _send_text(self, group: str, feed: GroupFeed) -> None:
+        watched = frozenset(agent for viewer in feed.viewers for agent in viewer.watching)
+        for agent, frames in self.live.take(group, watched).items():
+            texts = [_encode(frame).decode() for frame in frames]
+            for viewer in feed.viewers:
+                if agent in viewer.watching:
+                    for text in texts:
+                        viewer.offer(text)
+        for viewer in feed.viewers:
+            if viewer.fresh and not viewer.behind:
+                self._begin_watch(viewer)
+        self.live.watch(group, frozenset(agent for viewer in feed.viewers for agent in viewer.watching))
+
+    def _begin_watch(self, viewer: Viewer) -> None:
+        fresh, viewer.fresh = viewer.fresh, frozenset()
+        viewer.watching |= fresh
+        for frame in self.live.resets(fresh):
+            viewer.offer(_encode(frame).decode())
+
+    async def serve(
+        self,
+        group: str,
+        send: Callable[[str], Awaitable[None]],
+        receive: Callable[[], Awaitable[str]],
+    ) -> None:
+        """One viewer, until ``send`` or ``receive`` raises FeedClosed. Raises ClawError for nonsense."""
+        viewer, feed = Viewer(), self._feeds[group]
+        feed.viewers.add(viewer)
+        tasks = Tasks()
+        try:
+            sending = tasks.start(self._deliver(group, viewer, send), name="feed-send")
+            hearing = tasks.start(self._hear(viewer, receive), name="feed-receive")
+            done, _ = await asyncio.wait({sending, hearing}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                with contextlib.suppress(FeedClosed):  # that is how a viewer leaves
+                    task.result()
+        finally:
+            feed.viewers.discard(viewer)
+            if not feed.viewers:
+                self._feeds.pop(group, None)
+                self.live.forget_watch(group)
+            await tasks.close()
+
+    async def _deliver(self, group: str, viewer: Viewer, send: Callable[[str], Awaitable[None]]) -> None:
+        while True:
+            if viewer.behind:
+                # NOTE: the number is read after the snapshot was made, and nothing awaits in between.
+                body = await self._snapshot(group)
+                number = self._feeds[group].number
+                viewer.behind = False
+                await send(_encode({"t": "snapshot", "n": number, **body, "status": self.status}).decode())
+            with contextlib.suppress(TimeoutError):  # look again whether it fell behind
+                await send(await asyncio.wait_for(viewer.queue.get(), 1.0))
+
+    async def _hear(self, viewer: Viewer, receive: Callable[[], Awaitable[str]]) -> None:
+        while True:
+            try:
+                message = _from_viewer.decode(await receive())
+            except msgspec.DecodeError as error:
+                raise ClawError(f"The feed does not understand that: {error}", code="bad_frame") from error
+            if isinstance(message, _Watch):
+                viewer.watch(frozenset(message.agents[:MOST_WATCHED]))
+            elif isinstance(message, _Resync):
+                viewer.restart()
+                viewer.queue.put_nowait(_RESYNCING)  # wakes the sender

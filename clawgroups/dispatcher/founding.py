@@ -1,0 +1,84 @@
+"""Makes groups from what a person asked for: template, folder, members, limits."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clawgroups.dispatcher.plans import NewGroup
+from clawgroups.dispatcher.templates import CONDUCTOR, TEMPLATES, WORKER, SurveyTask, conductor_prompt, survey_task
+from clawgroups.errors import Invalid
+from clawgroups.group import commands as cmd
+from clawgroups.group.members import Member, MemberKind
+from clawgroups.group.state import Group
+from clawgroups.ids import new_id
+
+if TYPE_CHECKING:
+    from clawgroups.dispatcher.dispatcher import Dispatcher
+
+
+async def found(dispatcher: Dispatcher, plan: NewGroup, actor: str) -> Group:
+    """Creates, and starts where asked. Raises Invalid for a folder or member that is not there."""
+    if plan.template and plan.template not in TEMPLATES:
+        raise Invalid(f"There is no template {plan.template!r}.", hint=f"Templates: {', '.join(TEMPLATES)}.")
+    folder = await asyncio.to_thread(_folder, plan.folder, plan.folder_mode)
+    if plan.template == "survey" and not folder:
+        raise Invalid("The survey needs a folder.", hint="Give the path of a folder on this machine.")
+    members = dispatcher.house_members()
+    conductor = _member(members, plan.conductor or (CONDUCTOR if plan.template else ""), "conductor")
+    worker = _member(members, plan.worker, "worker") if plan.worker else _default_worker(members, conductor, plan)
+    group_id = new_id()
+    goal = plan.goal or f"Survey the folder {folder} and write a report."
+    command = cmd.CreateGroup(
+        group=group_id,
+        name=plan.name,
+        goal=goal,
+        rules=plan.rules,
+        conductor=conductor.id,
+        worker=worker.id,
+        members=tuple(members.values()),
+        task=_task(plan, conductor, worker, goal),
+        system_prompt=conductor_prompt(plan.rules) if conductor.kind is MemberKind.MODEL else "",
+        template=plan.template,
+        folder=folder,
+        folder_mode=plan.folder_mode if folder else "none",
+        limits=plan.limits,
+        policies=plan.policies,
+    )
+    group = await dispatcher.command(group_id, command, actor)
+    return await dispatcher.command(group_id, cmd.StartGroup(), actor) if plan.start else group
+
+
+def _task(plan: NewGroup, conductor: Member, worker: Member, goal: str) -> str:
+    if plan.template != "survey":
+        return goal
+    settings = SurveyTask(limit=plan.limit, worker=worker.id, pace=plan.pace if plan.pace is not None else 12)
+    return survey_task(goal, settings, for_model=conductor.kind is MemberKind.MODEL)
+
+
+def _folder(folder: str, mode: str) -> str:
+    if not folder:
+        return ""
+    path = Path(os.path.expanduser(folder)).resolve()
+    if not path.is_dir():
+        raise Invalid(f"There is no folder {folder}.", hint="Give the path of a folder on the server's machine.")
+    if mode == "worktree" and not (path / ".git").exists():
+        raise Invalid(f"{folder} is not a git repository.", hint="Use it read-only, or run git init there first.")
+    return str(path)
+
+
+def _member(members: dict[str, Member], wanted: str, role: str) -> Member:
+    if not wanted:
+        raise Invalid(f"The group needs a {role}.", hint="Name a member; see the members page.")
+    found_member = members.get(wanted) or next((m for m in members.values() if m.name == wanted), None)
+    if found_member is None:
+        raise Invalid(f"There is no member {wanted!r} to be the {role}.", hint=f"Members: {', '.join(members)}.")
+    return found_member
+
+
+def _default_worker(members: dict[str, Member], conductor: Member, plan: NewGroup) -> Member:
+    if plan.template == "survey" and conductor.kind is not MemberKind.MODEL:
+        return members[WORKER]
+    return conductor

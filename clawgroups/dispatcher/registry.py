@@ -1,0 +1,130 @@
+"""The installation's members: an ordinary group with the id ``house``, so that its changes are on record too."""
+
+from __future__ import annotations
+
+import getpass
+import re
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from clawgroups.dispatcher.templates import BUNDLED_MEMBERS
+from clawgroups.dispatcher.views import HOUSE, member_view
+from clawgroups.errors import ClawError, Invalid, LinkError, NotFound
+from clawgroups.group import commands as cmd
+from clawgroups.group.draft import LOCAL_ADMIN
+from clawgroups.group.members import Member, MemberKind
+from clawgroups.ids import new_id
+from clawgroups.link import messages as ms
+
+if TYPE_CHECKING:
+    from clawgroups.dispatcher.dispatcher import Dispatcher
+
+
+class Registry:
+    """Adds, lists, tests and removes members."""
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
+
+    async def open(self) -> None:
+        """Makes the house at first start; bundled members follow the program's version."""
+        desk = self._dispatcher.desk
+        if HOUSE not in desk.groups:
+            you = Member(id=LOCAL_ADMIN, name=_own_name(), kind=MemberKind.PERSON, description="The local admin")
+            program = BUNDLED_MEMBERS[0]
+            create = cmd.CreateGroup(
+                group=HOUSE, name="House", goal="The members of this installation.", conductor=program.id,
+                members=(you, program),
+            )  # fmt: skip
+            await desk.post(HOUSE, create, "dispatcher")
+        for member in BUNDLED_MEMBERS:
+            await desk.post(HOUSE, cmd.AddMember(member), "dispatcher")
+
+    def members(self) -> list[Member]:
+        """People first, then models, then programs."""
+        order = {MemberKind.PERSON: 0, MemberKind.MODEL: 1, MemberKind.PROGRAM: 2}
+        return sorted(self._dispatcher.house_members().values(), key=lambda m: (order[m.kind], m.name.lower()))
+
+    def views(self) -> list[dict[str, Any]]:
+        """All members with their load over all groups."""
+        groups = self._dispatcher.open_groups()
+        return [member_view(member, sum(group.load(member.id) for group in groups)) for member in self.members()]
+
+    def find(self, member_id: str) -> Member:
+        """One member. Raises NotFound."""
+        member = self._dispatcher.house_members().get(member_id)
+        if member is None:
+            raise NotFound(f"There is no member {member_id}.", hint="See the members page.")
+        return member
+
+    async def add(self, member: Member, api_key: str, actor: str) -> Member:
+        """Brings a member into the house; its key goes to the key file, never into the ledger.
+
+        Raises Invalid for a name that is taken or a kind without its settings.
+        """
+        _check(member)
+        if any(known.name.lower() == member.name.lower() for known in self.members()):
+            raise Invalid(f"There is a member named {member.name!r} already.", hint="Choose another name.")
+        member = replace(member, id=_id_of(member.name, self._dispatcher.house_members()), bundled=False)
+        if api_key and member.model is not None:
+            key_ref = self._dispatcher.keys.keep(member.id, api_key)
+            member = replace(member, model=replace(member.model, key_ref=key_ref))
+        await self._dispatcher.desk.post(HOUSE, cmd.AddMember(member), actor)
+        return member
+
+    async def remove(self, member_id: str, actor: str) -> None:
+        """Takes a member off the list. Raises Refused while it drives, Invalid for a bundled one."""
+        member = self.find(member_id)
+        if member.bundled or member.id == LOCAL_ADMIN:
+            raise Invalid(f"{member.name} belongs to the installation and stays.")
+        for group in self._dispatcher.open_groups():
+            if group.load(member.id):
+                raise Invalid(f"{member.name} drives in group {group.name!r}.", hint="Reassign its sub-agents first.")
+        await self._dispatcher.desk.post(HOUSE, cmd.RemoveMember(member_id), actor)
+
+    async def test(self, member_id: str) -> dict[str, Any]:
+        """Whether the member works, from the runner's own place: ok, sentence, hint, ms."""
+        member = self.find(member_id)
+        secret = ""
+        if member.model is not None:
+            try:
+                secret = self._dispatcher.keys.read(member.model.key_ref)
+            except ClawError as error:
+                return {"ok": False, "sentence": error.sentence, "hint": error.hint, "ms": 0}
+        answer: dict[str, Any] = await self._ask(ms.Ask(id=0, what="probe", member=member, secret=secret))
+        return answer
+
+    async def offers(self) -> list[dict[str, Any]]:
+        """Model endpoints found on the runner's machine that are no members yet."""
+        found = await self._ask(ms.Ask(id=0, what="discover"))
+        known = {(m.model.base_url, m.model.model) for m in self.members() if m.model is not None}
+        return [offer for offer in found if (offer["base_url"], offer["model"]) not in known]
+
+    async def _ask(self, ask: ms.Ask) -> Any:
+        link = self._dispatcher.crew.any_link()
+        if link is None:
+            raise LinkError("No runner is up.", hint="It is being started; try again in a moment.")
+        return await link.ask(ask)
+
+
+def _check(member: Member) -> None:
+    if not member.name.strip():
+        raise Invalid("A member needs a name.")
+    if member.kind is MemberKind.MODEL and member.model is None:
+        raise Invalid("A model needs its endpoint.", hint="Give base_url and model.")
+    if member.kind is MemberKind.PROGRAM and (member.program is None or not member.program.command):
+        raise Invalid("A program needs its command.", hint="Give the command as a list of words.")
+
+
+def _id_of(name: str, known: dict[str, Member]) -> str:
+    """A readable id from the name; with a suffix when it is taken."""
+    base = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "member"
+    return base if base not in known else f"{base}-{new_id(4)}"
+
+
+def _own_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "You"

@@ -1,0 +1,102 @@
+"""Keeps one runner process running beside the server: started, watched, restarted with backoff."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from clawgroups.tasks import Tasks
+
+log = logging.getLogger("clawgroups.supervisor")
+BACKOFF_S = (0.05, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+STEADY_S = 20.0  # a runner that lived so long starts again at once
+GRACE_S = 6.0
+
+
+class RunnerProcess:
+    """``on_exit`` hears the process id of a runner that has ended, proved by its exit status."""
+
+    def __init__(self, url: str, token: str, on_exit: Callable[[int, str], None]) -> None:
+        self._url = url
+        self._token = token
+        self._on_exit = on_exit
+        self._process: asyncio.subprocess.Process | None = None
+        self._tasks = Tasks()
+        self._closing = False
+        self.restarts = 0
+        self.state = "down"
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while one runs."""
+        return self._process.pid if self._process and self._process.returncode is None else None
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """For the status page."""
+        return {"state": self.state, "restarts": self.restarts, "pid": self.pid}
+
+    async def start(self) -> None:
+        """Starts the runner and its supervision."""
+        self._tasks.start(self._supervise(), name="runner-supervisor")
+
+    async def close(self) -> None:
+        """Asks the runner to stop its seats and end; kills it when it does not."""
+        self._closing = True
+        process = self._process
+        if process is not None and process.returncode is None:
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), GRACE_S)
+            except TimeoutError:
+                log.warning("the runner did not end in time and is killed", extra={"action": "runner_killed"})
+                self.kill()
+                await process.wait()
+        await self._tasks.close()
+
+    def kill(self) -> None:
+        """Kills the runner and with it everything it runs."""
+        process = self._process
+        if process is not None and process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):  # it ended this very moment
+                process.kill()
+
+    async def _supervise(self) -> None:
+        failures = 0
+        while True:
+            started = time.monotonic()
+            self.state = "starting"
+            self._process = await self._spawn()
+            self.state = "up"
+            pid = self._process.pid
+            code = await self._process.wait()
+            self.state = "down"
+            self._on_exit(pid, f"the runner ended with status {code}")
+            if self._closing:
+                return
+            failures = 0 if time.monotonic() - started > STEADY_S else failures + 1
+            self.restarts += 1
+            wait = BACKOFF_S[min(failures, len(BACKOFF_S) - 1)]
+            log.warning(
+                "the runner ended with status %s; next start in %.1f s", code, wait, extra={"action": "runner_restart"}
+            )
+            await asyncio.sleep(wait)
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        env = {**os.environ, "CLAWGROUPS_LINK_TOKEN": self._token}
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "clawgroups.runner",
+            "--url",
+            self._url,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            env=env,
+        )

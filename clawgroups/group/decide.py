@@ -1,0 +1,54 @@
+"""``decide``: what a command leads to in the present state, or why the rules refuse it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from clawgroups.group import commands as cmd
+from clawgroups.group import rules_driving, rules_group, rules_requests, rules_wheel
+from clawgroups.group.draft import Decision, Draft
+from clawgroups.group.state import Group
+
+RULES: dict[type[cmd.Command], Callable[[Draft, Any], None]] = {
+    cmd.CreateGroup: rules_group.create_group,
+    cmd.StartGroup: rules_group.start_group,
+    cmd.PauseGroup: rules_group.pause_group,
+    cmd.ResumeGroup: rules_group.resume_group,
+    cmd.CancelGroup: rules_group.cancel_group,
+    cmd.AddMember: rules_group.add_member,
+    cmd.RemoveMember: rules_group.remove_member,
+    cmd.SetPolicy: rules_group.set_policy,
+    cmd.ChangeLimits: rules_requests.change_limits,
+    cmd.ChangeRules: rules_group.change_rules,
+    cmd.CreateAgent: rules_group.create_agent,
+    cmd.Launch: rules_driving.launch,
+    cmd.RecordStep: rules_driving.record_step,
+    cmd.RecordResult: rules_driving.record_result,
+    cmd.ReportStopped: rules_driving.report_stopped,
+    cmd.ReportFailure: rules_driving.report_failure,
+    cmd.LoseSeat: rules_driving.lose_seat,
+    cmd.RenewLease: rules_driving.renew_lease,
+    cmd.LapseLease: rules_driving.lapse_lease,
+    cmd.KeepLateWrite: rules_driving.keep_late_write,
+    cmd.TakeOver: rules_wheel.take_over,
+    cmd.WithdrawTakeOver: rules_wheel.withdraw_take_over,
+    cmd.HandBack: rules_wheel.hand_back,
+    cmd.Reassign: rules_wheel.reassign,
+    cmd.SteerAgent: rules_wheel.steer,
+    cmd.PauseAgent: rules_wheel.pause_agent,
+    cmd.ResumeAgent: rules_wheel.resume_agent,
+    cmd.CancelAgent: rules_wheel.cancel_agent,
+    cmd.ForkAgent: rules_wheel.fork,
+    cmd.AnswerRequest: rules_requests.answer,
+}
+
+
+def decide(group: Group, command: cmd.Command, *, actor: str, at: int) -> Decision:
+    """Judges ``command`` by ``actor`` (a member id, ``dispatcher`` or ``runner``) at ``at`` ms.
+
+    Pure: ``group`` is not changed. Raises Refused (naming the rule and the state), NotFound or Invalid.
+    """
+    draft = Draft(group, actor, at)
+    RULES[type(command)](draft, command)
+    return draft.decision()

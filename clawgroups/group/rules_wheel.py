@@ -1,0 +1,218 @@
+"""Rules for what people ask of one sub-agent: take over, hand back, reassign, steer, pause, cancel, fork."""
+
+from __future__ import annotations
+
+from clawgroups.errors import Refused
+from clawgroups.group import commands as cmd
+from clawgroups.group import effects as fx
+from clawgroups.group import events as ev
+from clawgroups.group.boundary import (
+    answer_parent,
+    boundary,
+    close_all_calls,
+    deliver_steers,
+    end_group_when_over,
+    pause,
+    take_wheel,
+)
+from clawgroups.group.draft import LOCAL_ADMIN, Draft, refuse
+from clawgroups.group.members import MemberKind
+from clawgroups.group.rules_driving import invite
+from clawgroups.group.state import Agent, AgentStatus, CallStatus, Fate, RequestKind
+
+AT_WORK = (AgentStatus.DRIVING, AgentStatus.WAITING)
+
+
+def take_over(draft: Draft, command: cmd.TakeOver) -> None:
+    """A person gets the wheel: now, or as soon as the step under way is over."""
+    agent = draft.live(command.agent, "take_over")
+    person = draft.person()
+    if agent.driven_by_person and agent.driver is not None:
+        if agent.driver.member != person.id:
+            holder = draft.member(agent.driver.member).name
+            refuse("one_driver", agent, f"{holder} holds the wheel of {agent.name}.", "Ask them to hand it over.")
+        if agent.driver.lease_until:
+            refuse("take_over", agent, f"You hold the wheel of {agent.name} already.")
+    if command.after_step:
+        _ask_after_step(draft, agent, person.id)
+    else:
+        take_wheel(draft, agent, person.id, command.lease_ms)
+
+
+def _ask_after_step(draft: Draft, agent: Agent, person: str) -> None:
+    if agent.status not in AT_WORK:
+        refuse("take_over", agent, f"{agent.name} is in no step now.", "Take over now instead.")
+    if agent.asked_by:
+        who = draft.member(agent.asked_by).name
+        refuse("one_driver", agent, f"{who} takes over after this step already.")
+    draft.add(ev.TakeOverAsked(agent=agent.id, by=person))
+    boundary(draft, agent.id)
+
+
+def withdraw_take_over(draft: Draft, command: cmd.WithdrawTakeOver) -> None:
+    """Takes back a wish for the wheel."""
+    agent = draft.live(command.agent, "withdraw")
+    if not agent.asked_by:
+        refuse("withdraw", agent, f"Nobody has asked to take over {agent.name} after this step.")
+    if draft.actor not in (agent.asked_by, LOCAL_ADMIN):
+        refuse("withdraw", agent, "Only the person who asked can take it back.")
+    draft.add(ev.TakeOverWithdrawn(agent=agent.id, by=draft.actor))
+
+
+def hand_back(draft: Draft, command: cmd.HandBack) -> None:
+    """The person gives the wheel to the former driver or a named one; the thread gains a record first."""
+    agent = draft.live(command.agent, "hand_back")
+    driver = agent.driver
+    if driver is None or not agent.driven_by_person or agent.status not in AT_WORK:
+        refuse("hand_back", agent, f"No person drives {agent.name} now.", "Take over first.")
+    if command.epoch is not None:
+        draft.fence(agent, command.epoch)
+    if draft.actor not in (driver.member, LOCAL_ADMIN):
+        refuse("hand_back", agent, f"{draft.member(driver.member).name} holds the wheel.")
+    running = [call.name for call in agent.calls if call.status is CallStatus.RELEASED]
+    if running:
+        refuse("hand_back", agent, f"Still running: {', '.join(running)}.", "Wait for it to end.")
+    to = draft.member(command.to or agent.former or agent.member)
+    if to.id == driver.member:
+        refuse("hand_back", agent, f"{to.name} holds the wheel already.", "Name another driver.")
+    draft.withdraw(agent.id, RequestKind.TASK)
+    draft.add(
+        ev.HandedBack(
+            agent=agent.id,
+            epoch=agent.epoch + 1,
+            member=to.id,
+            member_kind=to.kind,
+            former=driver.member,
+            note=command.note,
+            record=command.record,
+        )
+    )
+    deliver_steers(draft, draft.agent(agent.id))
+    draft.then(fx.Stop(agent.id, agent.seat, report=False))
+    draft.then(fx.Drive(agent.id))
+    if to.kind is MemberKind.PERSON:
+        invite(draft, agent, to)
+
+
+def reassign(draft: Draft, command: cmd.Reassign) -> None:
+    """One transaction: a new epoch and driver; the old one is stopped, its late results are refused."""
+    agent = draft.live(command.agent, "reassign")
+    to = draft.member(command.to)
+    if agent.driver is not None and agent.driver.member == to.id:
+        refuse("reassign", agent, f"{to.name} drives {agent.name} already.")
+    draft.withdraw(agent.id, RequestKind.STALL, RequestKind.TASK, RequestKind.REVIEW)
+    draft.add(
+        ev.Reassigned(
+            agent=agent.id,
+            epoch=agent.epoch + 1,
+            member=to.id,
+            member_kind=to.kind,
+            former=agent.driver.member if agent.driver else agent.member,
+            reason=command.reason,
+            record=command.record,
+        )
+    )
+    changed = draft.agent(agent.id)
+    if agent.seat:
+        draft.then(fx.Stop(agent.id, agent.seat))
+    elif changed.status is not AgentStatus.QUEUED:
+        deliver_steers(draft, changed)
+        draft.then(fx.Drive(agent.id))
+    if to.kind is MemberKind.PERSON and changed.status is not AgentStatus.QUEUED:
+        invite(draft, changed, to)
+
+
+def steer(draft: Draft, command: cmd.SteerAgent) -> None:
+    """Words for the next step boundary; an idle one gets them with its next turn."""
+    agent = draft.live(command.agent, "steer")
+    steer_id = f"{draft.group.id}-s{draft.group.steers_made + 1}"
+    draft.add(ev.SteerQueued(agent=agent.id, id=steer_id, text=command.text, by=draft.actor))
+
+
+def pause_agent(draft: Draft, command: cmd.PauseAgent) -> None:
+    """Stops at the next step boundary; at once where nothing is under way."""
+    agent = draft.live(command.agent, "pause")
+    if agent.status in (AgentStatus.PAUSED, AgentStatus.HANDING_OVER) or agent.pausing:
+        state = "pausing already" if agent.pausing else agent.status.value
+        refuse("pause", agent, f"{agent.name} is {state}.")
+    if agent.driven_by_person:
+        refuse("pause", agent, f"A person drives {agent.name}: it stands still when they do.")
+    if agent.status is AgentStatus.QUEUED or not agent.seat or agent.hold:
+        pause(draft, agent, draft.actor)
+    else:
+        draft.add(ev.PauseAsked(agent=agent.id, by=draft.actor))
+
+
+def resume_agent(draft: Draft, command: cmd.ResumeAgent) -> None:
+    """Queues a paused sub-agent again, or takes back a pause that has not come yet."""
+    agent = draft.live(command.agent, "resume")
+    if agent.status is not AgentStatus.PAUSED and not agent.pausing:
+        refuse("resume", agent, f"{agent.name} is not paused.")
+    if agent.status is AgentStatus.PAUSED and agent.seat:
+        refuse("resume", agent, f"{agent.name}'s stop is not proved yet.", "Wait a moment.")
+    draft.add(ev.AgentResumed(agent=agent.id, by=draft.actor))
+
+
+def cancel_agent(draft: Draft, command: cmd.CancelAgent) -> None:
+    """Ends it; its children end with it, or go on under its own parent."""
+    agent = draft.live(command.agent, "cancel")
+    if command.hand_up:
+        for child in draft.group.children(agent.id):
+            if not child.ended:
+                draft.add(ev.AgentHandedUp(agent=child.id, parent=agent.parent))
+    else:
+        for child in draft.group.children(agent.id):
+            if not child.ended:
+                _cancel_tree(draft, child)
+    _end_cancelled(draft, draft.agent(agent.id))
+    answer_parent(draft, agent, Fate.FAILED, f"{agent.name} was cancelled by {draft.actor}.")
+    end_group_when_over(draft)
+
+
+def _cancel_tree(draft: Draft, agent: Agent) -> None:
+    for child in draft.group.children(agent.id):
+        if not child.ended:
+            _cancel_tree(draft, child)
+    _end_cancelled(draft, draft.agent(agent.id))
+
+
+def _end_cancelled(draft: Draft, agent: Agent) -> None:
+    close_all_calls(draft, agent)
+    draft.withdraw(agent.id)
+    draft.add(ev.AgentCancelled(agent=agent.id, epoch=agent.epoch + 1, by=draft.actor))
+    if agent.seat:
+        draft.then(fx.Stop(agent.id, agent.seat))
+
+
+def cancel_everybody(draft: Draft) -> None:
+    """Ends every sub-agent of the group."""
+    for agent in list(draft.group.agents.values()):
+        if not draft.agent(agent.id).ended:
+            _end_cancelled(draft, draft.agent(agent.id))
+
+
+def fork(draft: Draft, command: cmd.ForkAgent) -> None:
+    """A new sub-agent that shares the thread up to a step; its workspace is restored to what it was then."""
+    agent = draft.agent(command.agent)
+    if not 0 <= command.step <= agent.step:
+        refuse("fork", agent, f"{agent.name} has steps 0 to {agent.step}, not {command.step}.")
+    if command.step == agent.step and agent.calls:
+        refuse("fork", agent, f"Step {agent.step} is still open.", f"Fork from step {agent.step - 1}.")
+    if draft.group.ended_at:
+        raise Refused("fork", draft.group.status.value, "The group has ended.", hint="Start a new group.")
+    member = draft.member(command.member or agent.member)
+    number = draft.group.agents_made + 1
+    draft.add(
+        ev.AgentCreated(
+            agent=f"{draft.group.id}-{number}",
+            name=f"{agent.role}-{number:03d}",
+            title=f"Fork of {agent.name} at step {command.step}",
+            role=agent.role,
+            member=member.id,
+            task="",
+            parent=agent.parent,
+            conducts=agent.conducts,
+            forked_from=agent.id,
+            forked_step=command.step,
+        )
+    )

@@ -1,0 +1,86 @@
+"""The one table of a sub-agent's states: which event may lead from where to where.
+
+``evolve`` refuses what is not in it, and the diagram in the docs is generated from it.
+"""
+
+from __future__ import annotations
+
+from clawgroups.group import events as ev
+from clawgroups.group.state import ENDED, AgentStatus
+
+Q, D, H = AgentStatus.QUEUED, AgentStatus.DRIVING, AgentStatus.HANDING_OVER
+W, P = AgentStatus.WAITING, AgentStatus.PAUSED
+DONE, FAILED, CANCELLED = AgentStatus.DONE, AgentStatus.FAILED, AgentStatus.CANCELLED
+LIVE = frozenset(AgentStatus) - ENDED
+AT_WORK = frozenset({D, W})
+
+Row = dict[AgentStatus, frozenset[AgentStatus]]
+
+
+def _each(sources: frozenset[AgentStatus], *targets: AgentStatus) -> dict[AgentStatus, frozenset[AgentStatus]]:
+    return {source: frozenset(targets) for source in sources}
+
+
+def _stay(sources: frozenset[AgentStatus]) -> Row:
+    return {source: frozenset({source}) for source in sources}
+
+
+_EVERY = frozenset(AgentStatus)
+# A call or hold that closes sends DRIVING and WAITING into each other and leaves the rest alone.
+_SETTLES = {D: AT_WORK, W: AT_WORK, **_stay(_EVERY - AT_WORK)}
+
+TABLE: dict[type[ev.AgentEvent], Row] = {
+    ev.DriverGranted: _each(frozenset({Q, D, W, H}), D, W),
+    ev.StepCommitted: _each(frozenset({D, W}), D, W),
+    ev.CallReleased: _SETTLES,
+    ev.CallWaits: _SETTLES,
+    ev.CallUncertain: _SETTLES,
+    ev.CallClosed: _SETTLES,
+    ev.AgentHeld: _SETTLES,
+    ev.AgentUnheld: _SETTLES,
+    ev.SteerQueued: _stay(LIVE),
+    ev.SteerDelivered: _stay(LIVE),
+    ev.TakeOverAsked: _stay(LIVE),
+    ev.TakeOverWithdrawn: _stay(LIVE),
+    ev.TakenOver: {s: frozenset({H, D, W}) for s in LIVE},
+    ev.DriverStopped: {H: frozenset({D, W, H}), **_stay(_EVERY - {H})},
+    ev.HandedBack: _each(AT_WORK, D, W),
+    ev.Reassigned: {s: frozenset({H, D, W, Q}) for s in LIVE},
+    ev.SeatLost: {H: frozenset({D, W, H}), **_stay(_EVERY - {H})},
+    ev.SeatRestored: _stay(AT_WORK),
+    ev.LeaseRenewed: _stay(LIVE),
+    ev.LeaseLapsed: {D: frozenset({P}), W: frozenset({P}), H: frozenset({P})},
+    ev.PauseAsked: _stay(LIVE),
+    ev.AgentPaused: _each(frozenset({Q, D, W}), P),
+    ev.AgentResumed: {P: frozenset({Q}), **_stay(frozenset({D, W}))},
+    ev.DriverFailed: _stay(AT_WORK),
+    ev.AgentRequeued: _each(AT_WORK, Q),
+    ev.ToolAllowed: _stay(LIVE),
+    ev.AgentFinished: _each(AT_WORK, DONE),
+    ev.AgentFailed: _each(LIVE, FAILED),
+    ev.AgentCancelled: _each(LIVE, CANCELLED),
+    ev.AgentHandedUp: _stay(LIVE),
+    ev.LateWriteKept: _stay(_EVERY),
+    ev.RequestOpened: _stay(LIVE),
+    ev.RequestAnswered: _stay(_EVERY),
+    ev.RequestWithdrawn: _stay(_EVERY),
+}
+
+
+def allowed(event: type[ev.AgentEvent], source: AgentStatus, target: AgentStatus) -> bool:
+    """Whether ``event`` may lead from ``source`` to ``target``."""
+    return target in TABLE.get(event, {}).get(source, frozenset())
+
+
+def diagram() -> str:
+    """The table as a Mermaid state diagram; only moves between different states are drawn."""
+    lines = ["stateDiagram-v2", "    [*] --> queued: agent_created"]
+    edges: dict[tuple[str, str], list[str]] = {}
+    for event, rows in TABLE.items():
+        for source, targets in rows.items():
+            for target in targets - {source}:
+                edges.setdefault((source.value, target.value), []).append(ev.KINDS[event])
+    for (start, end), kinds in sorted(edges.items()):
+        lines.append(f"    {start} --> {end}: {', '.join(sorted(kinds))}")
+    lines += [f"    {status} --> [*]" for status in sorted(status.value for status in ENDED)]
+    return "\n".join(lines) + "\n"

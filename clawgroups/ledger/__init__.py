@@ -1,0 +1,1 @@
+"""The ledger: the append-only record of every group in SQL, and the tables that mirror its present state."""

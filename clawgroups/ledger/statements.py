@@ -1,0 +1,103 @@
+"""The writer's SQL: made from the tables once, then run as plain text with plain tuples.
+
+Going through SQLAlchemy's compiler on every batch costs more than the database does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import Connection, Table, bindparam, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Dialect
+from sqlalchemy.sql.dml import ValuesBase
+
+from clawgroups.ledger import tables as t
+from clawgroups.ledger.mirror import Row, Rows
+
+_IMMUTABLE = {
+    "agents": {"group_id", "number", "name", "role", "created_at"},
+    "groups": {"created_at"},
+    "requests": {"group_id", "agent_id"},
+}
+_CALL = ("status", "fate", "closed_seq", "closed_at")
+_REQUEST = ("state", "answered_at", "decision", "by_member", "answer", "scope")
+_USAGE = ("steps", "tokens_in", "tokens_out", "cached", "cost")
+
+
+class Statement:
+    """One SQL text for many rows of one shape."""
+
+    def __init__(self, made: ValuesBase, columns: Iterable[str] | None, dialect: Dialect) -> None:
+        compiled = made.compile(dialect=dialect, column_keys=list(columns) if columns is not None else None)
+        self.text = str(compiled)
+        names = list(compiled.positiontup or ())
+        self._pick: Callable[[Row], tuple[Any, ...]] = itemgetter(*names)
+
+    def run(self, connection: Connection, rows: Iterable[Row]) -> None:
+        """Runs for every row, if there is any."""
+        values = [self._pick(row) for row in rows]
+        if len(values) == 1:
+            connection.exec_driver_sql(self.text, values[0])
+        elif values:
+            connection.exec_driver_sql(self.text, values)
+
+
+class Statements:
+    """Everything that a commit runs, in the text of one dialect."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._insert_into = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
+        self._work: list[tuple[Statement, Callable[[Rows], Iterable[Row]]]] = [
+            (self._insert(t.events), lambda rows: rows.events),
+            (self._insert(t.steps), lambda rows: rows.steps),
+            (self._insert(t.agent_tasks), lambda rows: rows.tasks),
+            (self._upsert(t.agents), lambda rows: rows.agents),
+            (self._upsert(t.groups), lambda rows: rows.groups),
+            (self._insert(t.tool_calls), lambda rows: rows.calls.values()),
+            (self._change(t.tool_calls, _CALL, agent_id="p_agent", step="p_step", call_id="p_call"), _changed_calls),
+            (self._upsert(t.requests), lambda rows: rows.requests.values()),
+            (self._change(t.requests, _REQUEST, id="p_id"), lambda rows: rows.requests_closed),
+            (self._insert(t.messages), lambda rows: rows.messages.values()),
+            (self._change(t.messages, ("delivered_at",), ref="p_ref"), lambda rows: rows.delivered),
+            (self._upsert(t.artifacts), lambda rows: rows.artifacts.values()),
+            (self._add_up(t.usage, _USAGE), lambda rows: rows.usage.values()),
+            (self._upsert(t.members), lambda rows: rows.members.values()),
+            (self._change(t.members, ("removed_at",), id="p_id"), lambda rows: rows.members_left.values()),
+        ]
+
+    def run(self, connection: Connection, rows: Rows) -> None:
+        """Writes everything on ``connection``, whose transaction the caller holds."""
+        for statement, of in self._work:
+            statement.run(connection, of(rows))
+
+    def _insert(self, table: Table) -> Statement:
+        columns = [column.name for column in table.columns if column.autoincrement is not True]
+        return Statement(table.insert().inline(), columns, self._dialect)
+
+    def _upsert(self, table: Table) -> Statement:
+        keys = [column.name for column in table.primary_key]
+        fixed = _IMMUTABLE.get(table.name, set())
+        insert = self._insert_into(table)
+        changed = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys and c.name not in fixed}
+        made = insert.on_conflict_do_update(index_elements=keys, set_=changed)
+        return Statement(made, table.columns.keys(), self._dialect)
+
+    def _add_up(self, table: Table, sums: tuple[str, ...]) -> Statement:
+        keys = [column.name for column in table.primary_key]
+        insert = self._insert_into(table)
+        changed = {name: table.c[name] + insert.excluded[name] for name in sums}
+        made = insert.on_conflict_do_update(index_elements=keys, set_=changed)
+        return Statement(made, table.columns.keys(), self._dialect)
+
+    def _change(self, table: Table, columns: tuple[str, ...], **where: str) -> Statement:
+        conditions = [table.c[column] == bindparam(name) for column, name in where.items()]
+        made = update(table).where(*conditions).values({name: bindparam(name) for name in columns})
+        return Statement(made, None, self._dialect)
+
+
+def _changed_calls(rows: Rows) -> Iterable[Row]:
+    return rows.calls_changed.values()

@@ -1,0 +1,53 @@
+"""Makes words from outside fit every database: PostgreSQL takes no NUL, and no encoder takes a lone surrogate."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+import msgspec
+
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_surrogates = re.compile("[\ud800-\udfff]")
+_encoder = msgspec.json.Encoder()
+LONGEST_KEY = 200
+LARGEST = 2**62
+
+
+def clean(text: str) -> str:
+    """``text`` without NUL and lone surrogates; each becomes U+FFFD."""
+    if "\x00" in text:
+        text = text.replace("\x00", _REPLACEMENT)
+    return text if text.isascii() else _surrogates.sub(_REPLACEMENT, text)
+
+
+def key(text: str) -> str:
+    """``text`` as part of an index entry, which PostgreSQL bounds: a long one is cut and gets a digest."""
+    text = clean(text)
+    if len(text) <= LONGEST_KEY:
+        return text
+    return f"{text[:150]}~{hashlib.sha256(text.encode()).hexdigest()[:40]}"
+
+
+def number(value: int) -> int:
+    """``value`` within what an SQL BIGINT holds; a peer's absurd token count must not spoil a commit."""
+    return value if -LARGEST < value < LARGEST else LARGEST
+
+
+def json_text(value: Any) -> str:
+    """``value`` (msgspec structs, plain values) as JSON text that every database takes."""
+    try:
+        return _encoder.encode(value).decode()
+    except UnicodeEncodeError:  # a lone surrogate somewhere inside: rare, so only now is everything looked at
+        return _encoder.encode(_cleaned(msgspec.to_builtins(value))).decode()
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return _surrogates.sub(_REPLACEMENT, value)
+    if isinstance(value, dict):
+        return {_cleaned(k): _cleaned(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_cleaned(item) for item in value]
+    return value

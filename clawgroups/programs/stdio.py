@@ -1,0 +1,93 @@
+"""The program's side of the protocol (docs/programs.md): messages in, words and calls out."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+Entry = dict[str, Any]
+
+
+def say(kind: str, **fields: Any) -> None:
+    """Writes one message."""
+    sys.stdout.write(json.dumps({"type": kind, **fields}, ensure_ascii=True) + "\n")
+    sys.stdout.flush()
+
+
+def speak(text: str, pace: float) -> None:
+    """Shows words as they would be spoken, ``pace`` a second; 0 shows them at once."""
+    if pace <= 0:
+        say("text", text=text)
+        return
+    for word in text.split(" "):
+        say("text", text=word + " ")
+        time.sleep(1 / pace)
+
+
+def messages() -> Iterator[dict[str, Any]]:
+    """What the runner says, until the end of input."""
+    for line in sys.stdin:
+        if line.strip():
+            yield json.loads(line)
+
+
+class Conversation:
+    """The thread as the program knows it; grows with every ``results`` message."""
+
+    def __init__(self, first: dict[str, Any]) -> None:
+        self.task: str = first["task"]
+        self.thread: list[Entry] = list(first["thread"])
+
+    def add(self, message: dict[str, Any]) -> None:
+        """Takes in the results of the last calls, and whatever else the thread gained."""
+        for result in message.get("results", []):
+            self.thread.append({"role": "tool", **result})
+        self.thread += message.get("entries", [])
+
+    def asked(self, text: str, calls: list[dict[str, Any]]) -> None:
+        """Keeps what this program itself said."""
+        self.thread.append({"role": "assistant", "content": text, "calls": calls})
+
+    def results(self, name: str) -> list[tuple[dict[str, Any], Entry]]:
+        """(arguments, result) of every closed call of a tool, whoever made it, in order."""
+        made: dict[str, dict[str, Any]] = {}
+        found = []
+        for entry in self.thread:
+            for call in entry.get("calls", ()):
+                made[call["id"]] = call
+            call = made.get(entry.get("call_id", "")) if entry["role"] == "tool" else None
+            if call is not None and call["name"] == name:
+                found.append((_arguments(call), entry))
+        return found
+
+    def by_people(self) -> list[str]:
+        """What people said in the thread: their turns as records of a hand-back, and steering."""
+        kinds = ("hand_back", "steer")
+        return [entry["content"] for entry in self.thread if entry.get("kind") in kinds]
+
+
+def _arguments(call: dict[str, Any]) -> dict[str, Any]:
+    arguments = call.get("arguments", {})
+    if isinstance(arguments, str):
+        try:
+            arguments = json.loads(arguments)
+        except json.JSONDecodeError:
+            return {}
+    return arguments if isinstance(arguments, dict) else {}
+
+
+def ok(result: Entry) -> bool:
+    """Whether a call did what was asked."""
+    return result.get("fate", "done") in ("", "done")
+
+
+def settings_of(task: str) -> dict[str, Any]:
+    """The JSON object on the task's last line; empty when there is none."""
+    try:
+        found = json.loads(task.strip().rsplit("\n", 1)[-1])
+    except json.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,181 @@
+"""Conducts a survey: lists the folder, gives each file to a sub-agent, and writes the report from their answers.
+
+A program, not a model. Everything is derived from the thread, so that it goes on where it was when it is started
+again, also behind steps that a person took in its place.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import PurePosixPath
+from typing import Any
+
+from clawgroups.programs.stdio import Conversation, messages, ok, say, settings_of
+from clawgroups.programs.survey_report import Measures, as_csv, as_json, markdown, parse_answer
+
+AT_ONCE = 60  # assignments in one turn
+REPORT = "survey.md"
+ROLE = "surveyor"
+PROMPT = (
+    "You survey one file for a report. Use measure_file and read_file on it; then describe in two or three "
+    "sentences what it is for and what it defines. End with the JSON object that measure_file returned."
+)
+BINARY = frozenset(
+    [
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".gif",
+        ".webp",
+        ".ico",
+        ".bmp",
+        ".pdf",
+        ".zip",
+        ".gz",
+        ".xz",
+        ".bz2",
+        ".tar",
+        ".whl",
+        ".so",
+        ".dylib",
+        ".dll",
+        ".exe",
+        ".bin",
+        ".pyc",
+        ".o",
+        ".a",
+        ".class",
+        ".jar",
+        ".woff",
+        ".woff2",
+        ".ttf",
+        ".otf",
+        ".mp3",
+        ".mp4",
+        ".mov",
+        ".wav",
+        ".db",
+        ".sqlite",
+        ".lock",
+        ".safetensors",
+        ".pt",
+        ".npy",
+        ".parquet",
+    ]
+)
+
+
+def main() -> None:
+    """Serves one sub-agent."""
+    conversation: Conversation | None = None
+    for message in messages():
+        if message["type"] == "stop":
+            return
+        if message["type"] == "task":
+            conversation = Conversation(message)
+        elif conversation is not None:
+            conversation.add(message)
+        if conversation is not None and _turn(conversation):
+            return
+
+
+def _turn(conversation: Conversation) -> bool:
+    """Takes one turn; True when the task has ended."""
+    settings = settings_of(conversation.task)
+    folder = str(settings.get("folder", "source"))
+    listed = conversation.results("list_files")
+    if not listed:
+        arguments = {"path": folder, "recursive": True}
+        return _call(conversation, f"I list {folder} to see what there is to survey.", [("list_files", arguments)])
+    listing = listed[-1][1]
+    if not ok(listing):
+        say("result", text=f"The folder could not be listed: {listing.get('content')}")
+        return True
+    files, left_out = chosen(str(listing["content"]), int(settings.get("limit", 300)))
+    if not any(ok(result) for _, result in conversation.results("create_subagent")) and files:
+        arguments = {"name": ROLE, "system_prompt": PROMPT}
+        text = f"{len(files)} files are worth a look. I make a kind of sub-agent for them."
+        return _call(conversation, text, [("create_subagent", arguments)])
+    answers = _answers(conversation)
+    missing = [path for path in files if path not in answers]
+    if missing:
+        return _assign(conversation, missing, settings, done=len(answers), total=len(files))
+    return _report(conversation, folder, files, answers, left_out)
+
+
+def _call(conversation: Conversation, text: str, calls: list[tuple[str, dict[str, Any]]]) -> bool:
+    say("text", text=text)
+    number = len(conversation.thread)
+    made = [{"id": f"c{number}_{i}", "name": name, "arguments": args} for i, (name, args) in enumerate(calls)]
+    conversation.asked(text, made)
+    say("calls", calls=made)
+    return False
+
+
+def chosen(listing: str, limit: int) -> tuple[list[str], int]:
+    """(paths to survey, how many were left out) from list_files' lines ``bytes<TAB>path``."""
+    paths, left_out = [], 0
+    for line in listing.splitlines():
+        size, tab, path = line.partition("\t")
+        if not tab or not size.isdigit():
+            continue
+        if PurePosixPath(path).suffix.lower() in BINARY or size == "0" or len(paths) >= limit:
+            left_out += 1
+        else:
+            paths.append(path)
+    return paths, left_out
+
+
+def _assign(conversation: Conversation, missing: list[str], settings: dict[str, Any], *, done: int, total: int) -> bool:
+    calls = []
+    for path in missing[:AT_ONCE]:
+        line = json.dumps({"path": path, "pace": settings.get("pace", 12)}, ensure_ascii=False)
+        arguments = {"agent": ROLE, "prompt": f"Survey the file {path}.\n{line}", "title": path}
+        if settings.get("worker"):
+            arguments["member"] = str(settings["worker"])
+        calls.append(("assign_task", arguments))
+    text = f"{done} of {total} files are done. I hand out the next {len(calls)}, one sub-agent each."
+    return _call(conversation, text, calls)
+
+
+def _answers(conversation: Conversation) -> dict[str, dict[str, Any]]:
+    """The last result for each path, from assignments of this program or of a person in its place."""
+    found: dict[str, dict[str, Any]] = {}
+    for arguments, result in conversation.results("assign_task"):
+        path = settings_of(str(arguments.get("prompt", ""))).get("path") or arguments.get("title")
+        if path:
+            found[str(path)] = result
+    return found
+
+
+def _report(
+    conversation: Conversation, folder: str, files: list[str], answers: dict[str, dict[str, Any]], left_out: int
+) -> bool:
+    rows: list[tuple[str, Measures]] = []
+    failed: list[tuple[str, str]] = []
+    for path in files:
+        result = answers[path]
+        words, measures = parse_answer(str(result.get("content", "")))
+        if ok(result) and measures is not None:
+            rows.append((words, measures))
+        elif ok(result):
+            rows.append((words, {"path": path, "note": words}))
+        else:
+            failed.append((path, words or f"ended as {result.get('fate')}"))
+    written = {args.get("path"): result for args, result in conversation.results("write_file")}
+    contents = {
+        REPORT: markdown(folder, rows, failed, left_out),
+        "survey.json": as_json(folder, rows, failed),
+        "survey.csv": as_csv(rows),
+    }
+    calls = [("write_file", {"path": path, "content": text}) for path, text in contents.items() if path not in written]
+    if calls:
+        return _call(conversation, f"All {len(files)} answers are in. I write the report.", calls)
+    bad = [str(path) for path, result in written.items() if not ok(result)]
+    text = f"Surveyed {len(rows)} files; {len(failed)} could not be surveyed. The report is {REPORT} in the workspace."
+    say("result", text=text + (f" Not written: {', '.join(bad)}." if bad else ""))
+    return True
+
+
+if __name__ == "__main__":
+    main()

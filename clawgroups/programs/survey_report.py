@@ -1,0 +1,139 @@
+"""The survey's report: tables in Markdown, and the same as JSON and CSV. Pure."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from typing import Any
+
+Measures = dict[str, Any]
+
+
+def parse_answer(answer: str) -> tuple[str, Measures | None]:
+    """A worker's message as (words, measures); None where its last line is no JSON object with a path."""
+    words, _, last = answer.strip().rpartition("\n")
+    try:
+        measures = json.loads(last)
+    except json.JSONDecodeError:
+        return answer.strip(), None
+    if not isinstance(measures, dict) or "path" not in measures:
+        return answer.strip(), None
+    return words.strip(), measures
+
+
+def markdown(folder: str, rows: list[tuple[str, Measures]], failed: list[tuple[str, str]], left_out: int) -> str:
+    """The whole report. ``rows``: (words, measures); ``failed``: (path, why)."""
+    good = [(words, m) for words, m in rows if "lines" in m]
+    parts = [f"# Survey of {_cell(folder)}", "", _summary(good, failed, left_out), ""]
+    if good:
+        measures = [m for _, m in good]
+        parts += _languages(measures) + _largest(measures) + _longest(measures) + _marks(measures) + _imports(measures)
+        parts += _files(good)
+    odd = failed + [(m["path"], str(m.get("problem") or m.get("note", ""))) for _, m in rows if "lines" not in m]
+    if odd:
+        parts += ["", "## Not surveyed", "", "| file | why |", "| --- | --- |"]
+        parts += [f"| {_cell(path)} | {_cell(why)} |" for path, why in odd]
+    return "\n".join(parts) + "\n"
+
+
+def _summary(good: list[tuple[str, Measures]], failed: list[tuple[str, str]], left_out: int) -> str:
+    lines = sum(m["lines"] for _, m in good)
+    text = f"{len(good)} files with {lines:,} lines were surveyed, each by a sub-agent of its own."
+    if failed:
+        text += f" {len(failed)} could not be surveyed; see the end."
+    if left_out:
+        text += f" {left_out} more files were left out (binary, generated, or over the limit)."
+    return text if good or failed else "There was nothing to survey: the folder holds no text files."
+
+
+def _languages(measures: list[Measures]) -> list[str]:
+    files: Counter[str] = Counter()
+    lines: Counter[str] = Counter()
+    for m in measures:
+        files[m["language"]] += 1
+        lines[m["language"]] += m["lines"]
+    rows = [f"| {name} | {files[name]} | {count:,} |" for name, count in lines.most_common()]
+    return ["## Languages", "", "| language | files | lines |", "| --- | ---: | ---: |", *rows]
+
+
+def _largest(measures: list[Measures]) -> list[str]:
+    top = sorted(measures, key=lambda m: -m["lines"])[:10]
+    rows = [f"| {_cell(m['path'])} | {m['lines']:,} | {m['bytes']:,} |" for m in top]
+    return ["", "## Largest files", "", "| file | lines | bytes |", "| --- | ---: | ---: |", *rows]
+
+
+def _longest(measures: list[Measures]) -> list[str]:
+    top = sorted(measures, key=lambda m: -m["longest_line"]["length"])[:10]
+    rows = [f"| {_cell(m['path'])}:{m['longest_line']['line']} | {m['longest_line']['length']:,} |" for m in top]
+    return ["", "## Longest lines", "", "| where | characters |", "| --- | ---: |", *rows]
+
+
+def _marks(measures: list[Measures]) -> list[str]:
+    found = [(m["path"], mark) for m in measures for mark in m["marks"]]
+    if not found:
+        return ["", "## Open marks", "", "No TODO, FIXME, XXX or HACK was found."]
+    rows = [f"| {_cell(p)}:{mark['line']} | {mark['mark']} | {_cell(mark['text'])} |" for p, mark in found[:200]]
+    return ["", "## Open marks", "", "| where | mark | text |", "| --- | --- | --- |", *rows]
+
+
+def _imports(measures: list[Measures]) -> list[str]:
+    used: Counter[str] = Counter(name.split(".")[0] or "." for m in measures for name in m.get("imports", []))
+    if not used:
+        return []
+    rows = [f"| {_cell(name)} | {count} |" for name, count in used.most_common(15)]
+    return ["", "## Most imported", "", "| module | files |", "| --- | ---: |", *rows]
+
+
+def _files(good: list[tuple[str, Measures]]) -> list[str]:
+    rows = [
+        f"| {_cell(m['path'])} | {m['language']} | {m['lines']:,} | {m.get('function_count', 0)} | "
+        f"{m.get('class_count', 0)} | {_cell(_first_words(words, m))} |"
+        for words, m in sorted(good, key=lambda row: row[1]["path"])
+    ]
+    head = ["", "## All files", "", "| file | language | lines | functions | classes | what it is |"]
+    return [*head, "| --- | --- | ---: | ---: | ---: | --- |", *rows]
+
+
+def _first_words(words: str, measures: Measures) -> str:
+    rest = words.split(" bytes).", 1)[-1].strip() if " bytes)." in words else words
+    people = measures.get("people")
+    text = rest if not people or "A person stepped in" in rest else f"{rest} A person: {people[0]}"
+    return text if len(text) <= 400 else text[:397] + "..."
+
+
+def _cell(text: str) -> str:
+    """Text that cannot break out of a table cell, whatever it holds."""
+    flat = " ".join(str(text).split())
+    for mark in ("\\", "|", "`", "<", "*", "[", "]"):
+        flat = flat.replace(mark, f"\\{mark}" if mark != "<" else "&lt;")
+    return flat
+
+
+def as_json(folder: str, rows: list[tuple[str, Measures]], failed: list[tuple[str, str]]) -> str:
+    """Everything measured, for programs."""
+    body = {
+        "folder": folder,
+        "files": [{**m, "words": words} for words, m in rows],
+        "failed": [{"path": path, "why": why} for path, why in failed],
+    }
+    return json.dumps(body, ensure_ascii=False, indent=1) + "\n"
+
+
+def as_csv(rows: list[tuple[str, Measures]]) -> str:
+    """One line a file. Cells that a spreadsheet would run as a formula are quoted with an apostrophe."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["path", "language", "lines", "bytes", "functions", "classes", "marks", "longest_line"])
+    for _, m in sorted(rows, key=lambda row: str(row[1]["path"])):
+        if "lines" in m:
+            writer.writerow([
+                _plain(m["path"]), m["language"], m["lines"], m["bytes"], m.get("function_count", 0),
+                m.get("class_count", 0), len(m["marks"]), m["longest_line"]["length"],
+            ])  # fmt: skip
+    return out.getvalue()
+
+
+def _plain(text: str) -> str:
+    return "'" + text if text[:1] in "=+-@\t" else text

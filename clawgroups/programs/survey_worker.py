@@ -1,0 +1,143 @@
+"""Surveys one file: measures and reads it with the real tools, then says in plain words what it is.
+
+Derived from the thread alone, so that it goes on sensibly when it is started again in the middle.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from clawgroups.programs.stdio import Conversation, messages, ok, say, settings_of, speak
+
+READ_LINES = 120
+
+
+def main() -> None:
+    """Serves one sub-agent."""
+    conversation: Conversation | None = None
+    for message in messages():
+        if message["type"] == "stop":
+            return
+        if message["type"] == "task":
+            conversation = Conversation(message)
+        elif conversation is not None:
+            conversation.add(message)
+        if conversation is not None and _turn(conversation):
+            return
+
+
+def _turn(conversation: Conversation) -> bool:
+    """Takes one turn; True when the task has ended."""
+    settings = settings_of(conversation.task)
+    path, pace = str(settings.get("path", "")), float(settings.get("pace", 12))
+    if not path:
+        say("result", text="I was given no file to survey; the task's last line must be JSON with a path.")
+        return True
+    measured = _last(conversation, "measure_file", path)
+    read = _last(conversation, "read_file", path)
+    calls = []
+    if measured is None:
+        calls.append({"id": f"measure_{len(conversation.thread)}", "name": "measure_file", "arguments": {"path": path}})
+    if read is None:
+        calls.append({
+            "id": f"read_{len(conversation.thread)}", "name": "read_file",
+            "arguments": {"path": path, "limit": READ_LINES},
+        })  # fmt: skip
+    if calls:
+        text = f"I survey {path}: first I measure it and read its beginning, then I describe what it is for."
+        speak(text, pace)
+        conversation.asked(text, calls)
+        say("calls", calls=calls)
+        return False
+    assert measured is not None
+    assert read is not None
+    text, measures = describe(path, measured, read, conversation)
+    speak(text, pace)
+    say("result", text=f"{text}\n{json.dumps(measures, ensure_ascii=False)}")
+    return True
+
+
+def _last(conversation: Conversation, tool: str, path: str) -> dict[str, Any] | None:
+    found = [result for arguments, result in conversation.results(tool) if arguments.get("path") == path]
+    return found[-1] if found else None
+
+
+def describe(
+    path: str, measured: dict[str, Any], read: dict[str, Any], conversation: Conversation
+) -> tuple[str, dict[str, Any]]:
+    """A few sentences and the measures. A failed tool is named, never glossed over."""
+    if not ok(measured):
+        reason = measured.get("content") or f"the call ended as {measured.get('fate')}"
+        return f"{path} could not be measured: {reason}", {"path": path, "problem": reason}
+    try:
+        measures: dict[str, Any] = json.loads(measured["content"])
+    except json.JSONDecodeError:
+        return f"{path}: a person supplied: {measured['content']}", {"path": path, "note": measured["content"]}
+    sentences = [_what(measures), _purpose(measures, read), _defines(measures), _notable(measures)]
+    told = [text for text in conversation.by_people() if text.strip()]
+    if told:
+        measures["people"] = [_note(text) for text in told]
+        sentences.append("A person stepped in: " + "; ".join(measures["people"]))
+    return " ".join(sentence for sentence in sentences if sentence), measures
+
+
+def _note(text: str) -> str:
+    """A person's note from a hand-back record, else the words themselves."""
+    marker = "note to you:\n"
+    words = text.split(marker, 1)[1].split("\n\nGo on from here", 1)[0] if marker in text else text
+    return " ".join(words.split())[:300]
+
+
+def _what(measures: dict[str, Any]) -> str:
+    language = measures["language"]
+    kind = f"a {language} file" if language != "Other" else "a file of no language I know"
+    return f"{measures['path']} is {kind} of {measures['lines']:,} lines ({measures['bytes']:,} bytes)."
+
+
+def _purpose(measures: dict[str, Any], read: dict[str, Any]) -> str:
+    if measures.get("doc"):
+        return f"It says of itself: {_sentence(measures['doc'])}"
+    if measures["headings"]:
+        return f"Its title is {measures['headings'][0]['text']!r}."
+    if not ok(read):
+        return ""
+    for line in str(read.get("content", "")).splitlines()[:15]:
+        text = line.strip()
+        if text.startswith(("#", "//", "--", "/*", "*")) and not text.startswith("#!"):
+            words = text.strip("#/*- ").strip()
+            if len(words) > 12:
+                return f"It begins with the comment: {_sentence(words)}"
+    return ""
+
+
+def _sentence(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if flat.endswith((".", "!", "?")) else f"{flat}."
+
+
+def _defines(measures: dict[str, Any]) -> str:
+    parts = []
+    for what, one in (("classes", "class"), ("functions", "function")):
+        names, count = measures.get(what, []), measures.get(f"{one}_count", 0)
+        if count:
+            shown = ", ".join(dict.fromkeys(names[:6]))
+            parts.append(f"{count} {one if count == 1 else what} ({shown}{', ...' if count > 6 else ''})")
+    return f"It defines {' and '.join(parts)}." if parts else ""
+
+
+def _notable(measures: dict[str, Any]) -> str:
+    parts = []
+    if measures["marks"]:
+        first = measures["marks"][0]
+        parts.append(f"{len(measures['marks'])} open marks, the first on line {first['line']}")
+    if measures["longest_line"]["length"] > 120:
+        longest = measures["longest_line"]
+        parts.append(f"a line of {longest['length']} characters (line {longest['line']})")
+    if measures.get("problem"):
+        parts.append(f"it {measures['problem']}")
+    return f"Worth a look: {'; '.join(parts)}." if parts else ""
+
+
+if __name__ == "__main__":
+    main()

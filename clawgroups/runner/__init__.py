@@ -1,0 +1,1 @@
+"""The runner: a process that does the driving. It knows the link, never the dispatcher or SQL."""

@@ -1,0 +1,5 @@
+"""``python -m clawgroups.runner``."""
+
+from clawgroups.runner.main import main
+
+main()

@@ -1,0 +1,143 @@
+"""Answers questions about workspaces and members: files, diffs, whether a member works, what runs nearby."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from clawgroups.errors import ClawError, DriverError, Invalid, ToolError
+from clawgroups.group.members import Member, MemberKind
+from clawgroups.group.thread import Entry
+from clawgroups.link import messages as ms
+from clawgroups.runner.discover import discover
+from clawgroups.runner.drivers.model import ModelDriver
+from clawgroups.runner.drivers.program import ProgramDriver
+from clawgroups.runner.reaper import Reaper
+from clawgroups.runner.snapshots import Snapshots
+from clawgroups.runner.tools.files import SKIPPED, read_text
+from clawgroups.runner.workspace import Workspace
+
+log = logging.getLogger("clawgroups.asks")
+TIME_S = 20.0
+MOST_FILES = 2_000
+SHOWN_CHARS = 200_000
+
+
+class Asks:
+    """One per runner."""
+
+    def __init__(self, client: httpx.AsyncClient, reaper: Reaper) -> None:
+        self._client = client
+        self._reaper = reaper
+
+    async def answer(self, ask: ms.Ask) -> ms.Reply:
+        """The answer, or the error in the one shape. Never raises, never takes longer than TIME_S."""
+        try:
+            body = await asyncio.wait_for(self._answer(ask), TIME_S)
+        except ClawError as error:
+            return ms.Reply(id=ask.id, error=error.as_dict())
+        except TimeoutError:
+            late = ClawError(f"The runner could not answer within {TIME_S:g} s.", code="timeout")
+            return ms.Reply(id=ask.id, error=late.as_dict())
+        except Exception as error:
+            log.exception("an ask broke", extra={"action": "ask_broke"})
+            return ms.Reply(id=ask.id, error=ClawError(f"The runner failed: {error}").as_dict())
+        return ms.Reply(id=ask.id, body=body)
+
+    async def _answer(self, ask: ms.Ask) -> Any:
+        match ask.what:
+            case "files":
+                return await self._files(_place(ask), ask.since)
+            case "read_file":
+                return await self._read(_place(ask), ask.path)
+            case "probe":
+                return await self._probe(ask.member, ask.secret)
+            case "discover":
+                return await discover(dict(os.environ), self._client)
+            case _:
+                raise Invalid(f"The runner cannot answer {ask.what!r}.")
+
+    async def _files(self, place: ms.WorkPlace, since: str) -> dict[str, Any]:
+        root = Path(place.root)
+        if not root.is_dir():
+            return {"files": [], "diff": ""}
+        listed = await asyncio.to_thread(_list, root)
+        changed, diff = await Snapshots(Path(place.snapshots), root).changes(since)
+        status = {file["path"]: file["status"] for file in changed}
+        files = [{**file, "status": status.pop(file["path"], "same")} for file in listed]
+        files += [{"path": path, "bytes": 0, "status": gone} for path, gone in status.items() if gone == "deleted"]
+        return {"files": files, "diff": diff}
+
+    async def _read(self, place: ms.WorkPlace, path: str) -> dict[str, Any]:
+        workspace = Workspace(Path(place.root), Path(place.source) if place.source else None)
+        text = await asyncio.to_thread(read_text, workspace, path)
+        return {"path": path, "text": text[:SHOWN_CHARS], "truncated": len(text) > SHOWN_CHARS}
+
+    async def _probe(self, member: Member | None, secret: str) -> dict[str, Any]:
+        if member is None:
+            raise Invalid("No member was named.")
+        started = time.monotonic()
+        try:
+            sentence = await self._try(member, secret)
+        except DriverError as error:
+            return {"ok": False, "sentence": error.sentence, "hint": error.hint, "ms": _passed(started)}
+        return {"ok": True, "sentence": sentence, "hint": "", "ms": _passed(started)}
+
+    async def _try(self, member: Member, secret: str) -> str:
+        if member.kind is MemberKind.MODEL and member.model is not None:
+            driver = ModelDriver(member.model, secret, self._client, backoff_s=0.1)
+            hello = Entry(role="user", content="Answer with the one word: ready")
+            turn = await driver.turn([hello], [], lambda kind, text: None)
+            return f"{member.name} answered: {(turn.content or turn.reasoning).strip()[:80]!r}"
+        if member.kind is MemberKind.PROGRAM and member.program is not None:
+            return await self._try_program(member)
+        return f"{member.name} is a person: nothing to test."
+
+    async def _try_program(self, member: Member) -> str:
+        """Starts the program on an empty task; that it answers in the protocol is enough."""
+        assert member.program is not None
+        seat = f"probe-{member.id}-{time.monotonic_ns()}"
+        program = ProgramDriver(
+            member.program,
+            agent="probe",
+            name="probe",
+            role="probe",
+            task="This is only a test whether you start.",
+            cwd=Path("/"),
+            reaper=self._reaper,
+            seat=seat,
+            idle_s=10.0,
+        )
+        task = Entry(role="user", content="This is only a test whether you start.", kind="task")
+        try:
+            turn = await program.turn([task], [], lambda kind, text: None)
+        finally:
+            await self._reaper.stop(seat)
+        return f"{member.name} started and answered: {turn.content.strip()[:80]!r}"
+
+
+def _place(ask: ms.Ask) -> ms.WorkPlace:
+    if ask.place is None:
+        raise ToolError("No workspace was named.")
+    return ask.place
+
+
+def _list(root: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for folder, names, files in os.walk(root):
+        names[:] = sorted(name for name in names if name not in SKIPPED)
+        for file in sorted(files):
+            path = Path(folder) / file
+            if file != ".git" and len(found) < MOST_FILES:
+                found.append({"path": path.relative_to(root).as_posix(), "bytes": path.lstat().st_size})
+    return found
+
+
+def _passed(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)

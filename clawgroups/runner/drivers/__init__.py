@@ -1,0 +1,1 @@
+"""Drivers: one module per kind of member that can take a turn."""

@@ -1,0 +1,285 @@
+"""A seat: one sub-agent for one epoch. It takes turns and runs calls, and decides nothing.
+
+A call never starts before its release has come: the dispatcher releases it once the step is in the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from clawgroups.errors import ClawError, DriverError, ToolError
+from clawgroups.group.commands import CallEnd
+from clawgroups.group.members import MemberKind
+from clawgroups.group.state import Fate
+from clawgroups.group.thread import Entry, ToolCall, Turn
+from clawgroups.group.tools import ToolSpec
+from clawgroups.link import messages as ms
+from clawgroups.runner.drivers.base import Driver
+from clawgroups.runner.live import LiveDeltas
+from clawgroups.runner.reaper import Reaper, StopProof
+from clawgroups.runner.snapshots import Snapshots
+from clawgroups.runner.tools.base import ToolContext, ToolResult
+from clawgroups.runner.tools.toolbox import Toolbox
+from clawgroups.runner.workspace import Workspace, prepare
+from clawgroups.tasks import Tasks
+
+log = logging.getLogger("clawgroups.seat")
+AT_ONCE = 8  # calls of one seat
+CLOSE_S = 2.0  # a driver that takes longer to close is abandoned and its processes are killed
+INTERRUPTED = "The call was interrupted while it ran; what it had done by then is not known."
+
+MakeDriver = Callable[[ms.DriveSeat, Workspace, str], Driver]
+
+
+class Seat:
+    """Owned by the house; everything it says goes through ``send``."""
+
+    def __init__(
+        self,
+        drive: ms.DriveSeat,
+        *,
+        send: Callable[[ms.FromRunner], None],
+        make_driver: MakeDriver,
+        toolbox: Toolbox,
+        reaper: Reaper,
+        live: LiveDeltas,
+        on_gone: Callable[[Seat], None],
+    ) -> None:
+        self.agent = drive.agent
+        self.epoch = drive.epoch
+        self._drive = drive
+        self._send = send
+        self._make_driver = make_driver
+        self._toolbox = toolbox
+        self._reaper = reaper
+        self._live = live
+        self._on_gone = on_gone
+        self._mark = f"{drive.agent}.{drive.epoch}"
+        self._thread: list[Entry] = list(drive.thread)
+        self._step = drive.step
+        self._driver: Driver | None = None
+        self._workspace: Workspace | None = None
+        self._snapshots = Snapshots(Path(drive.place.snapshots), Path(drive.place.root))
+        self._tasks = Tasks(self._broke)
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._ready = asyncio.Event()
+        self._turn: asyncio.Task[None] | None = None
+        self._running: dict[str, tuple[str, bool]] = {}  # call -> (tool, has started)
+        self._finished: dict[str, CallEnd] = {}
+        self._text = ""
+        self._reasoning = ""
+        self._in_model = False
+        self._wrote = False
+        self.ending = False
+
+    # --- what the dispatcher says --------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Prepares the workspace, then does what the drive asks for."""
+        self._tasks.start(self._open(), name=f"open-{self._mark}")
+
+    async def _open(self) -> None:
+        fresh = not Path(self._drive.place.root).exists()
+        try:
+            self._workspace = await prepare(self._drive.place)
+            if fresh and self._drive.place.restore:
+                await self._snapshots.restore(self._drive.place.restore)
+            if self._drive.member.kind is not MemberKind.PERSON:
+                self._driver = self._make_driver(self._drive, self._workspace, self._mark)
+        except ClawError as error:
+            await self._fail(DriverError(error.sentence, kind="workspace", hint=error.hint))
+            return
+        self._ready.set()
+        for release in self._drive.release:
+            self.release(release)
+        if self._drive.proceed:
+            self.proceed()
+
+    def proceed(self) -> None:
+        """Takes the next turn."""
+        if self._turn is not None and not self._turn.done():
+            log.error("a turn was asked for while one is under way", extra={"agent": self.agent})
+            return
+        self._turn = self._tasks.start(self._take_turn(), name=f"turn-{self._mark}")
+
+    def tell(self, entry: Entry) -> None:
+        """The thread gained a line."""
+        self._thread.append(entry)
+
+    def release(self, release: ms.ReleaseCall) -> None:
+        """Runs a call that is on record; what the message leaves out stands in the thread."""
+        call = self._call(release)
+        if call.id not in self._running:
+            self._running[call.id] = (call.name, False)
+            self._tasks.start(self._run_call(call), name=f"call-{self._mark}-{call.id}")
+
+    def _call(self, release: ms.ReleaseCall) -> ToolCall:
+        for entry in reversed(self._thread):
+            for call in entry.calls:
+                if call.id == release.call:
+                    return ToolCall(call.id, call.name, release.arguments or call.arguments)
+        return ToolCall(release.call, release.name, release.arguments)
+
+    # --- turns ---------------------------------------------------------------------------------------
+
+    async def _take_turn(self) -> None:
+        await self._ready.wait()
+        assert self._driver is not None
+        self._text = self._reasoning = ""
+        self._in_model = True
+        try:
+            turn = await self._driver.turn(list(self._thread), self._specs(), self._on_delta)
+        except DriverError as error:
+            self._in_model = False
+            await self._fail(error)
+            return
+        self._in_model = False
+        self._step += 1
+        turn = _with_own_ids(turn)
+        self._thread.append(_entry_of(turn, self._step))
+        self._text = self._reasoning = ""
+        self._send(ms.StepDone(agent=self.agent, epoch=self.epoch, step=self._step, turn=turn))
+
+    def _specs(self) -> tuple[ToolSpec, ...]:
+        return (*self._drive.tools, *self._toolbox.specs)
+
+    def _on_delta(self, kind: str, text: str) -> None:
+        if kind == "text":
+            self._text += text
+        elif kind == "reasoning":
+            self._reasoning += text
+        self._live.add(self.agent, self.epoch, kind, text)
+
+    async def _fail(self, error: DriverError) -> None:
+        """The seat is closed first, so that the report is also the proof."""
+        self.ending = True
+        await self._close_all()
+        self._send(
+            ms.Failed(
+                agent=self.agent,
+                epoch=self.epoch,
+                reason=error.kind,
+                sentence=error.sentence,
+                hint=error.hint,
+                partial=error.partial or self._text,
+                retry_after=error.retry_after,
+            )
+        )
+        self._on_gone(self)
+
+    def _broke(self, name: str, error: BaseException) -> None:
+        log.error("%s broke", name, extra={"action": "seat_broke", "agent": self.agent}, exc_info=error)
+        if not self.ending:
+            sentence = f"The runner failed while driving ({type(error).__name__}: {error})."
+            failure = DriverError(sentence, kind="failed", hint="The runner's log has the details.")
+            self._tasks.start(self._fail(failure), name=f"fail-{self._mark}")
+
+    # --- calls ---------------------------------------------------------------------------------------
+
+    async def _run_call(self, call: ToolCall) -> None:
+        await self._ready.wait()
+        assert self._workspace is not None
+        async with self._room:
+            self._running[call.id] = (call.name, True)
+            self._live.tool(self.agent, self.epoch, call.name)
+            context = ToolContext(self._workspace, self._reaper, self._mark)
+            result = await self._toolbox.call(call.name, call.arguments, context)
+            snapshot = await self._snapshot(call.name, result)
+        fate = Fate.DONE if result.ok else Fate.FAILED
+        self._finished[call.id] = CallEnd(call.id, fate, result.content)
+        del self._running[call.id]
+        if not self._running:
+            self._live.tool(self.agent, self.epoch, "")
+        self._thread.append(
+            Entry(role="tool", call_id=call.id, name=call.name, content=result.content, fate=fate.value)
+        )
+        self._send(
+            ms.ResultDone(
+                agent=self.agent,
+                epoch=self.epoch,
+                call=call.id,
+                ok=result.ok,
+                content=result.content,
+                snapshot=snapshot,
+                changed=result.changed,
+            )
+        )
+
+    async def _snapshot(self, tool: str, result: ToolResult) -> str:
+        spec = self._toolbox.spec(tool)
+        if spec is None or not spec.writes:
+            return ""
+        self._wrote = True
+        try:
+            return await self._snapshots.take()
+        except ToolError as error:
+            log.warning("no snapshot: %s", error, extra={"action": "snapshot_failed", "agent": self.agent})
+            return ""
+
+    # --- the end -------------------------------------------------------------------------------------
+
+    async def stop(self) -> ms.Stopped:
+        """Stops everything and proves it: the model call, the tools, every process. Bounded in time."""
+        self.ending = True
+        in_model, running = self._in_model, dict(self._running)
+        proof = await self._close_all()
+        ends = [_end_of(call, tool, started, self._finished) for call, (tool, started) in running.items()]
+        return ms.Stopped(
+            agent=self.agent,
+            epoch=self.epoch,
+            model_call="aborted" if in_model else "none",
+            processes_found=proof.found,
+            processes_left=proof.left,
+            detail=proof.detail,
+            partial=self._text,
+            partial_reasoning=self._reasoning,
+            ends=tuple(ends),
+            snapshot=await self._last_snapshot(bool(running)),
+        )
+
+    async def _last_snapshot(self, interrupted: bool) -> str:
+        if not (self._wrote or interrupted):
+            return ""
+        with contextlib.suppress(ToolError):  # reported when it was taken; a stop must not fail for it
+            return await self._snapshots.take()
+        return ""
+
+    async def _close_all(self) -> StopProof:
+        await _within(self._tasks.close(), CLOSE_S)
+        if self._driver is not None:
+            await _within(self._driver.close(), CLOSE_S)
+        return await self._reaper.stop(self._mark)
+
+
+async def _within(work: Awaitable[None], seconds: float) -> None:
+    try:
+        await asyncio.wait_for(work, seconds)
+    except TimeoutError:
+        log.warning("something did not end within %g s and is abandoned", seconds, extra={"action": "abandoned"})
+
+
+def _end_of(call: str, tool: str, started: bool, finished: dict[str, CallEnd]) -> CallEnd:
+    if call in finished:
+        return finished[call]
+    if not started:
+        return CallEnd(call, Fate.NOT_STARTED)
+    return CallEnd(call, Fate.UNKNOWN, INTERRUPTED)
+
+
+def _with_own_ids(turn: Turn) -> Turn:
+    """Calls of one turn must differ in id; what a provider leaves out or repeats gets a number."""
+    seen: set[str] = set()
+    calls = []
+    for number, call in enumerate(turn.calls):
+        call_id = call.id if call.id and call.id not in seen else f"{call.id or 'call'}.{number}"
+        seen.add(call_id)
+        calls.append(ToolCall(call_id, call.name, call.arguments))
+    return Turn(turn.content, turn.reasoning, tuple(calls), turn.usage, turn.finish)
+
+
+def _entry_of(turn: Turn, step: int) -> Entry:
+    return Entry(role="assistant", content=turn.content, reasoning=turn.reasoning, calls=turn.calls, step=step)

@@ -1,0 +1,1 @@
+"""The tools that a sub-agent has in its own workspace."""

@@ -1,0 +1,158 @@
+"""A tool that measures a file: size, language, what it defines and imports, marks, headings, longest line."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import json
+import re
+from pathlib import PurePosixPath
+from typing import Any
+
+from pydantic import Field
+
+from clawgroups.runner.tools.base import Arguments, ToolContext, ToolResult, describe
+from clawgroups.runner.tools.files import read_text
+
+MOST_NAMES = 60
+MOST_MARKS = 40
+LANGUAGES = {
+    ".py": "Python", ".pyi": "Python", ".js": "JavaScript", ".mjs": "JavaScript", ".jsx": "JavaScript",
+    ".ts": "TypeScript", ".tsx": "TypeScript", ".c": "C", ".h": "C", ".cc": "C++", ".cpp": "C++", ".hpp": "C++",
+    ".rs": "Rust", ".go": "Go", ".java": "Java", ".kt": "Kotlin", ".rb": "Ruby", ".php": "PHP", ".cs": "C#",
+    ".swift": "Swift", ".sh": "Shell", ".bash": "Shell", ".sql": "SQL", ".html": "HTML", ".css": "CSS",
+    ".scss": "CSS", ".md": "Markdown", ".rst": "reStructuredText", ".txt": "Text", ".json": "JSON",
+    ".yaml": "YAML", ".yml": "YAML", ".toml": "TOML", ".ini": "INI", ".cfg": "INI", ".xml": "XML",
+    ".svg": "SVG", ".mako": "Mako", ".lua": "Lua", ".r": "R", ".jl": "Julia", ".ipynb": "Notebook",
+}  # fmt: skip
+_NAMES = {"Makefile": "Make", "Dockerfile": "Docker", "LICENSE": "Text", ".gitignore": "Git", "run": "Shell"}
+_SHEBANG = re.compile(r"^#!.*?\b(python|bash|sh|node|perl|ruby)\d?")
+_SHEBANGS = {"python": "Python", "bash": "Shell", "sh": "Shell", "node": "JavaScript", "perl": "Perl", "ruby": "Ruby"}
+_MARK = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b[:\s]?(.{0,120})")
+_HEADING = re.compile(r"^(#{1,6})\s+(.{1,200})$")
+_FUNCTION = re.compile(
+    r"^\s*(?:export\s+)?(?:default\s+)?(?:pub\s+)?(?:async\s+)?(?:function\*?|fn|func|def|sub)\s+(?:\([^)]{0,80}\)\s*)?(\w{1,80})"
+)
+_CLASS = re.compile(
+    r"^\s*(?:export\s+)?(?:default\s+)?(?:pub\s+)?(?:abstract\s+)?(?:class|struct|interface|enum|trait)\s+(\w{1,80})"
+)
+_IMPORT = re.compile(
+    r"^\s*(?:import\s.{0,200}?from\s+['\"]([^'\"]{1,120})|#include\s+[<\"]([^>\"]{1,120})|use\s+([\w:]{1,120})|"
+    r"import\s+['\"]?([\w./@-]{1,120})|require\(['\"]([^'\"]{1,120}))"
+)
+
+
+class MeasureArguments(Arguments):
+    """Arguments of measure_file."""
+
+    path: str = Field(description="The file")
+
+
+class MeasureFile:
+    """Measures one file; the result is a JSON object."""
+
+    arguments = MeasureArguments
+    spec = describe(
+        "measure_file",
+        "Measure a text file: bytes, lines, language, functions, classes, imports, TODO marks, headings, longest "
+        "line. The result is a JSON object.",
+        MeasureArguments,
+        safe=True,
+    )
+
+    async def run(self, arguments: MeasureArguments, context: ToolContext) -> ToolResult:
+        text = await asyncio.to_thread(read_text, context.workspace, arguments.path)
+        measures = await asyncio.to_thread(measure, arguments.path, text)
+        return ToolResult(json.dumps(measures, ensure_ascii=False))
+
+
+def measure(path: str, text: str) -> dict[str, Any]:
+    """All measures of one text. Line numbers count from 1."""
+    lines = text.splitlines()
+    language = language_of(path, lines[0] if lines else "")
+    longest = max(range(len(lines)), key=lambda i: len(lines[i]), default=0)
+    found: dict[str, Any] = {
+        "path": path,
+        "language": language,
+        "bytes": len(text.encode("utf-8", "replace")),
+        "lines": len(lines),
+        "blank": sum(not line.strip() for line in lines),
+        "longest_line": {"line": longest + 1 if lines else 0, "length": len(lines[longest]) if lines else 0},
+        "marks": _marks(lines),
+        "headings": _headings(lines) if language == "Markdown" else [],
+    }
+    return found | (_python(text) if language == "Python" else _other(lines))
+
+
+def language_of(path: str, first_line: str) -> str:
+    """By the file's name, else by its first line."""
+    pure = PurePosixPath(path)
+    known = LANGUAGES.get(pure.suffix.lower()) or _NAMES.get(pure.name)
+    if known:
+        return known
+    shebang = _SHEBANG.match(first_line[:200])
+    return _SHEBANGS[shebang.group(1)] if shebang else "Other"
+
+
+def _marks(lines: list[str]) -> list[dict[str, Any]]:
+    marks = []
+    for number, line in enumerate(lines, 1):
+        found = _MARK.search(line[:500])
+        if found:
+            marks.append({"line": number, "mark": found.group(1), "text": found.group(2).strip(" :#*/->")})
+    return marks[:MOST_MARKS]
+
+
+def _headings(lines: list[str]) -> list[dict[str, Any]]:
+    found, fenced = [], False
+    for number, line in enumerate(lines, 1):
+        if line.lstrip().startswith("```"):
+            fenced = not fenced
+        heading = None if fenced else _HEADING.match(line)
+        if heading:
+            found.append({"line": number, "level": len(heading.group(1)), "text": heading.group(2).strip()})
+    return found[:MOST_NAMES]
+
+
+def _python(text: str) -> dict[str, Any]:
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return {"functions": [], "classes": [], "imports": [], "problem": f"does not parse: {str(error)[:120]}"}
+    functions = [n.name for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    classes = [n.name for n in ast.walk(tree) if isinstance(n, ast.ClassDef)]
+    imports: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imports.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            imports.add("." * node.level + (node.module or ""))
+    return {
+        "functions": functions[:MOST_NAMES],
+        "function_count": len(functions),
+        "classes": classes[:MOST_NAMES],
+        "class_count": len(classes),
+        "imports": sorted(imports)[:MOST_NAMES],
+        "doc": (ast.get_docstring(tree) or "").split("\n\n", 1)[0][:300],
+    }
+
+
+def _other(lines: list[str]) -> dict[str, Any]:
+    functions: list[str] = []
+    classes: list[str] = []
+    imports: set[str] = set()
+    for line in (line[:500] for line in lines):
+        if found := _FUNCTION.match(line):
+            functions.append(found.group(1))
+        elif found := _CLASS.match(line):
+            classes.append(found.group(1))
+        elif found := _IMPORT.match(line):
+            imports.add(next(group for group in found.groups() if group))
+    return {
+        "functions": functions[:MOST_NAMES],
+        "function_count": len(functions),
+        "classes": classes[:MOST_NAMES],
+        "class_count": len(classes),
+        "imports": sorted(imports)[:MOST_NAMES],
+        "doc": "",
+    }
