@@ -7,22 +7,22 @@ Group commit is the design's main saving: one transaction and one wake-up for ev
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from sqlalchemy import Table, bindparam, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import bindparam, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from sqlalchemy.sql import Executable
 
 from clawgroups.errors import LedgerError, LedgerStopped
 from clawgroups.ids import now_ms
 from clawgroups.ledger import tables as t
 from clawgroups.ledger.faults import BadRow, fault_of
-from clawgroups.ledger.mirror import GroupCommit, Row, Rows, rows_of
+from clawgroups.ledger.mirror import GroupCommit, rows_of
+from clawgroups.ledger.statements import Statements
 
 __all__ = ["GroupCommit", "Writer"]
 log = logging.getLogger("clawgroups.ledger")
+
+_BEAT = update(t.owner).where(t.owner.c.id == 1, t.owner.c.token == bindparam("p_token"))
 
 
 class Writer:
@@ -31,7 +31,7 @@ class Writer:
     def __init__(self, engine: AsyncEngine, token: str) -> None:
         self._engine = engine
         self.token = token
-        self._statements = _Statements(engine.dialect.name)
+        self._statements = Statements(engine.dialect)
         self.stopped = ""
 
     async def commit(self, commits: Sequence[GroupCommit]) -> None:
@@ -46,7 +46,7 @@ class Writer:
             rows = rows_of(commits)
             async with self._engine.begin() as connection:
                 await self._check_owner(connection)
-                await self._write(connection, rows)
+                await connection.run_sync(self._statements.run, rows)
         except Exception as error:
             fault = fault_of(error) if not isinstance(error, LedgerError) else error
             if not isinstance(fault, BadRow):
@@ -55,84 +55,6 @@ class Writer:
             raise fault from error
 
     async def _check_owner(self, connection: AsyncConnection) -> None:
-        done = await connection.execute(self._statements.beat, {"p_token": self.token, "beat_at": now_ms()})
+        done = await connection.execute(_BEAT, {"p_token": self.token, "beat_at": now_ms()})
         if done.rowcount != 1:
             raise LedgerStopped("Another server has taken this database over.")
-
-    async def _write(self, connection: AsyncConnection, rows: Rows) -> None:
-        s = self._statements
-        work: list[tuple[Executable, Sequence[Row]]] = [
-            (s.events, rows.events),
-            (s.tasks, rows.tasks),
-            (s.steps, rows.steps),
-            (s.messages, rows.messages),
-            (s.groups, _values(rows.groups)),
-            (s.agents, _values(rows.agents)),
-            (s.calls, _values(rows.calls)),
-            (s.calls_closed, rows.calls_closed),
-            (s.requests, _values(rows.requests)),
-            (s.requests_closed, rows.requests_closed),
-            (s.artifacts, _values(rows.artifacts)),
-            (s.usage, _values(rows.usage)),
-            (s.members, _values(rows.members)),
-        ]
-        for statement, values in work:
-            if values:
-                await connection.execute(statement, list(values))
-
-
-def _values(rows: Mapping[Any, Row]) -> list[Row]:
-    return [rows[key] for key in sorted(rows)]
-
-
-class _Statements:
-    """Compiled once and cached by SQLAlchemy; the same text for both dialects."""
-
-    def __init__(self, dialect: str) -> None:
-        self._insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-        self.events = t.events.insert().inline()
-        self.tasks = t.agent_tasks.insert().inline()
-        self.steps = t.steps.insert().inline()
-        self.messages = t.messages.insert().inline()
-        self.groups = self._upsert(t.groups)
-        self.agents = self._upsert(t.agents)
-        self.calls = self._upsert(t.tool_calls)
-        self.requests = self._upsert(t.requests)
-        self.artifacts = self._upsert(t.artifacts)
-        self.members = self._upsert(t.members)
-        self.usage = self._add_up(t.usage, ("steps", "tokens_in", "tokens_out", "cached", "cost"))
-        self.beat = update(t.owner).where(t.owner.c.id == 1, t.owner.c.token == bindparam("p_token"))
-        self.calls_closed = (
-            update(t.tool_calls)
-            .where(
-                t.tool_calls.c.agent_id == bindparam("p_agent"),
-                t.tool_calls.c.call_id == bindparam("p_call"),
-                t.tool_calls.c.closed_seq == 0,
-            )
-            .values(
-                status="closed",
-                fate=bindparam("fate"),
-                closed_seq=bindparam("closed_seq"),
-                closed_at=bindparam("closed_at"),
-            )
-        )
-        self.requests_closed = (
-            update(t.requests)
-            .where(t.requests.c.id == bindparam("p_id"))
-            .values({name: bindparam(name) for name in _CLOSED_REQUEST})
-        )
-
-    def _upsert(self, table: Table) -> Executable:
-        keys = [column.name for column in table.primary_key]
-        insert = self._insert(table)
-        changed = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
-        return insert.on_conflict_do_update(index_elements=keys, set_=changed)
-
-    def _add_up(self, table: Table, sums: tuple[str, ...]) -> Executable:
-        keys = [column.name for column in table.primary_key]
-        insert = self._insert(table)
-        changed = {name: table.c[name] + insert.excluded[name] for name in sums}
-        return insert.on_conflict_do_update(index_elements=keys, set_=changed)
-
-
-_CLOSED_REQUEST = ("state", "answered_at", "decision", "by_member", "answer", "scope")

@@ -114,7 +114,8 @@ def _call(conversation: Conversation, text: str, calls: list[tuple[str, dict[str
 
 def chosen(listing: str, limit: int) -> tuple[list[str], int]:
     """(paths to survey, how many were left out) from list_files' lines ``bytes<TAB>path``."""
-    paths, left_out = [], 0
+    paths: list[str] = []
+    left_out = 0
     for line in listing.splitlines():
         size, tab, path = line.partition("\t")
         if not tab or not size.isdigit():
