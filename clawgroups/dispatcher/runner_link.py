@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import itertools
 import logging
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from clawgroups.errors import ClawError, LinkError
 from clawgroups.group.tools import ToolSpec
 from clawgroups.link import messages as ms
 from clawgroups.link.mailbox import Mailbox
+from clawgroups.link.pulse import listen, pump
 from clawgroups.link.transport import LinkClosed, Transport
 from clawgroups.tasks import Tasks
 
@@ -78,7 +78,7 @@ class RunnerLink:
             for text in self._mailbox.missed(hello.received):
                 await transport.send(text)
             tasks.start(self._pump(transport, self._outbox), name=f"link-send-{self.name}")
-            await self._listen(transport)
+            await listen(transport, self._read)
         except LinkClosed:
             log.info("runner disconnected", extra={"action": "runner_disconnected", "runner": self.name})
         finally:
@@ -98,18 +98,13 @@ class RunnerLink:
             if not waiting.done():
                 waiting.set_exception(error)
 
-    async def _listen(self, transport: Transport) -> None:
-        while True:
-            try:
-                text = await asyncio.wait_for(transport.receive(), ms.SILENCE_S)
-            except TimeoutError as error:
-                raise LinkClosed("The runner has said nothing for too long.") from error
-            try:
-                message = self._mailbox.take(ms.decode(text))
-            except (msgspec.DecodeError, LinkError) as error:
-                raise LinkClosed(f"The runner sent what cannot be read: {error}") from error
-            if message is not None:
-                self._hear(message)
+    def _read(self, text: str) -> None:
+        try:
+            message = self._mailbox.take(ms.decode(text))
+        except (msgspec.DecodeError, LinkError) as error:
+            raise LinkClosed(f"The runner sent what cannot be read: {error}") from error
+        if message is not None:
+            self._hear(message)
 
     def _hear(self, message: ms.AnyMessage) -> None:
         if isinstance(message, ms.Reply):
@@ -124,17 +119,9 @@ class RunnerLink:
             self._on_message(self, message)
 
     async def _pump(self, transport: Transport, outbox: asyncio.Queue[str]) -> None:
-        """Sends what is queued, and a heartbeat (which also acknowledges) when nothing was for a while."""
-        last = time.monotonic()
+        """Sends what is queued, and heartbeats, which also acknowledge."""
         with contextlib.suppress(LinkClosed):  # the listening side sees the same end and reports it
-            while True:
-                try:
-                    text = await asyncio.wait_for(outbox.get(), ms.HEARTBEAT_S)
-                except TimeoutError:
-                    text = self._mailbox.pass_by(ms.Beat())
-                await transport.send(text)
-                last = time.monotonic()
-        log.debug("link pump ended %.1f s after its last frame", time.monotonic() - last)
+            await pump(transport, outbox, lambda: self._mailbox.pass_by(ms.Beat()))
 
 
 def _error_of(error: dict[str, Any]) -> ClawError:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import msgspec
 
@@ -13,6 +14,7 @@ from clawgroups.errors import LinkError
 from clawgroups.ids import new_id
 from clawgroups.link import messages as ms
 from clawgroups.link.mailbox import Mailbox
+from clawgroups.link.pulse import listen, pump
 from clawgroups.link.transport import LinkClosed, Transport
 from clawgroups.tasks import Tasks
 
@@ -114,8 +116,9 @@ class LinkClient:
 
     async def _serve(self, transport: Transport) -> None:
         tasks = Tasks()
-        sending = tasks.start(self._pump(transport, self._outbox), name="link-send")
-        listening = tasks.start(self._listen(transport), name="link-receive")
+        beat = partial(self._mailbox.pass_by, ms.Beat())
+        sending = tasks.start(pump(transport, self._outbox, beat), name="link-send")
+        listening = tasks.start(listen(transport, self._take), name="link-receive")
         try:
             done, _ = await asyncio.wait({sending, listening}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -125,27 +128,15 @@ class LinkClient:
             await tasks.close()
             await transport.close()
 
-    async def _listen(self, transport: Transport) -> None:
-        while True:
-            try:
-                text = await asyncio.wait_for(transport.receive(), ms.SILENCE_S)
-                message = self._mailbox.take(self._read(text))
-            except TimeoutError as error:
-                raise LinkClosed("The dispatcher has said nothing for too long.") from error
-            except LinkClosed:
-                raise
-            except LinkError as error:
-                raise LinkClosed(error.sentence) from error
-            if message is not None and not isinstance(message, ms.Beat):
-                self._hear(message)
-
-    async def _pump(self, transport: Transport, outbox: asyncio.Queue[str]) -> None:
-        while True:
-            try:
-                text = await asyncio.wait_for(outbox.get(), ms.HEARTBEAT_S)
-            except TimeoutError:
-                text = self._mailbox.pass_by(ms.Beat())
-            await transport.send(text)
+    def _take(self, text: str) -> None:
+        try:
+            message = self._mailbox.take(self._read(text))
+        except LinkClosed:
+            raise
+        except LinkError as error:
+            raise LinkClosed(error.sentence) from error
+        if message is not None and not isinstance(message, ms.Beat):
+            self._hear(message)
 
     def _read(self, text: str) -> ms.Frame:
         try:
