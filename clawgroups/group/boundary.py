@@ -189,11 +189,14 @@ def answer_parent(draft: Draft, child: Agent, fate: Fate, content: str) -> None:
         return
     if child.parent_call and parent.call(child.parent_call):
         close_call(draft, parent.id, child.parent_call, fate, content, by=child.id)
-    else:
-        text = f"{child.name} ({child.id}) ended as {fate.value}:\n{content}"
-        steer = f"{draft.group.id}-s{draft.group.steers_made + 1}"
-        draft.add(ev.SteerQueued(agent=parent.id, id=steer, text=text, by=child.id))
-    boundary(draft, parent.id)
+        boundary(draft, parent.id)
+        return
+    text = f"{child.name} ({child.id}) ended as {fate.value}:\n{content}"
+    steer = f"{draft.group.id}-s{draft.group.steers_made + 1}"
+    draft.add(ev.SteerQueued(agent=parent.id, id=steer, text=text, by=child.id))
+    told = draft.agent(parent.id)
+    if told.driven_by_person and told.status in AT_WORK and not told.calls:
+        deliver_steers(draft, told)  # a person reads at once; a driver is in the middle of its turn
 
 
 def end_group_when_over(draft: Draft) -> None:

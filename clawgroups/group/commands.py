@@ -174,9 +174,10 @@ class ReportFailure(AgentCommand, frozen=True, kw_only=True):
 
 
 class LoseSeat(AgentCommand, frozen=True, kw_only=True):
-    """The runner that held this sub-agent's seat is gone, proved."""
+    """The runner that held this sub-agent's seat of ``epoch`` is gone, proved; 0 means whatever seat there is."""
 
     reason: str
+    epoch: int = 0
 
 
 class TakeOver(AgentCommand, frozen=True, kw_only=True):

@@ -6,7 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from clawgroups.group import commands as cmd
-from clawgroups.group import rules_driving, rules_group, rules_requests, rules_wheel
+from clawgroups.group import (
+    rules_group,
+    rules_launch,
+    rules_lease,
+    rules_loss,
+    rules_requests,
+    rules_steps,
+    rules_wheel,
+)
 from clawgroups.group.draft import Decision, Draft
 from clawgroups.group.state import Group
 
@@ -22,15 +30,15 @@ RULES: dict[type[cmd.Command], Callable[[Draft, Any], None]] = {
     cmd.ChangeLimits: rules_requests.change_limits,
     cmd.ChangeRules: rules_group.change_rules,
     cmd.CreateAgent: rules_group.create_agent,
-    cmd.Launch: rules_driving.launch,
-    cmd.RecordStep: rules_driving.record_step,
-    cmd.RecordResult: rules_driving.record_result,
-    cmd.ReportStopped: rules_driving.report_stopped,
-    cmd.ReportFailure: rules_driving.report_failure,
-    cmd.LoseSeat: rules_driving.lose_seat,
-    cmd.RenewLease: rules_driving.renew_lease,
-    cmd.LapseLease: rules_driving.lapse_lease,
-    cmd.KeepLateWrite: rules_driving.keep_late_write,
+    cmd.Launch: rules_launch.launch,
+    cmd.RecordStep: rules_steps.record_step,
+    cmd.RecordResult: rules_steps.record_result,
+    cmd.ReportStopped: rules_loss.report_stopped,
+    cmd.ReportFailure: rules_loss.report_failure,
+    cmd.LoseSeat: rules_loss.lose_seat,
+    cmd.RenewLease: rules_lease.renew_lease,
+    cmd.LapseLease: rules_lease.lapse_lease,
+    cmd.KeepLateWrite: rules_loss.keep_late_write,
     cmd.TakeOver: rules_wheel.take_over,
     cmd.WithdrawTakeOver: rules_wheel.withdraw_take_over,
     cmd.HandBack: rules_wheel.hand_back,

@@ -8,414 +8,127 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
-from clawgroups.group.members import Member, MemberKind
-from clawgroups.group.state import CallStatus, Fate, Limits, RequestKind, WaitReason
-from clawgroups.group.thread import Usage
-from clawgroups.group.tools import Policy
-
-
-def _snake(name: str) -> str:
-    return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
-
-
-class Event(Struct, frozen=True, omit_defaults=True, tag_field="kind", tag=_snake):
-    """Base of all events; the tag is the class name in snake case."""
-
-
-class AgentEvent(Event, frozen=True, omit_defaults=True, kw_only=True, tag=_snake):
-    """Base of what happens to one sub-agent."""
-
-    agent: str
-
-
-class GroupCreated(Event, frozen=True, omit_defaults=True, kw_only=True):
-    """A group exists, with its members as they were then."""
-
-    group: str
-    name: str
-    goal: str
-    members: tuple[Member, ...]
-    conductor: str
-    worker: str = ""
-    rules: str = ""
-    template: str = ""
-    folder: str = ""
-    folder_mode: str = "none"
-    limits: Limits = Limits()
-    policies: dict[str, Policy] = {}
-
-
-class GroupStarted(Event, frozen=True):
-    """The conductor may be launched."""
-
-
-class GroupPaused(Event, frozen=True):
-    """Nothing new is launched; everybody stops at the next step boundary."""
-
-
-class GroupResumed(Event, frozen=True):
-    """Those whom the pause stopped are queued again."""
-
-
-class GroupCancelled(Event, frozen=True):
-    """A person ended the group."""
-
-
-class GroupFinished(Event, frozen=True):
-    """Every sub-agent has ended."""
-
-
-class MemberJoined(Event, frozen=True):
-    """A member was brought in, or its profile changed."""
-
-    member: Member
-
-
-class MemberLeft(Event, frozen=True):
-    """A member was taken off the list."""
-
-    member: str
-
-
-class RoleCreated(Event, frozen=True, omit_defaults=True):
-    """A conductor made a kind of sub-agent."""
-
-    name: str
-    system_prompt: str
-    member: str = ""
-
-
-class PolicySet(Event, frozen=True):
-    """A tool's policy for the whole group."""
-
-    tool: str
-    policy: Policy
-
-
-class LimitsChanged(Event, frozen=True):
-    """A person moved a limit."""
-
-    limits: Limits
-
-
-class RulesChanged(Event, frozen=True):
-    """The standing rules, whole."""
-
-    rules: str
-
-
-class MessagePosted(Event, frozen=True, omit_defaults=True):
-    """Words in the room."""
-
-    text: str
-    agent: str = ""
-
-
-class AgentCreated(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
-    """A piece of work exists and waits for its launch. A fork shares its origin's thread up to a step."""
-
-    name: str
-    title: str
-    role: str
-    member: str
-    task: str
-    system_prompt: str = ""
-    acceptance: str = ""
-    parent: str = ""
-    parent_call: str = ""
-    conducts: bool = False
-    review: bool = False
-    depends_on: tuple[str, ...] = ()
-    forked_from: str = ""
-    forked_step: int = 0
-
-
-class DriverGranted(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
-    """``member`` holds the wheel at ``epoch``. ``why``: launch, resumed after a loss."""
-
-    epoch: int
-    member: str
-    member_kind: MemberKind
-    lease_until: int = 0
-    why: str = "launch"
-
-
-class CallProposed(Struct, frozen=True, omit_defaults=True):
-    """A tool call within a step, with what happens to it first."""
-
-    id: str
-    name: str
-    arguments: str
-    status: CallStatus
-    safe: bool = False
-
-
-class StepCommitted(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
-    """One turn by the driver. Its calls may start only after this is in the ledger."""
-
-    epoch: int
-    step: int
-    by: str
-    content: str = ""
-    reasoning: str = ""
-    calls: tuple[CallProposed, ...] = ()
-    usage: Usage = Usage()
-    finish: str = "stop"
-    final: bool = False
-
-
-class CallReleased(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
-    """A held call may run; ``arguments`` when a person edited them."""
-
-    call: str
-    arguments: str = ""
-
-
-class CallWaits(AgentEvent, frozen=True, kw_only=True):
-    """A call of this step waits for a sub-agent or a person's answer."""
-
-    call: str
-    status: CallStatus
-
-
-class CallUncertain(AgentEvent, frozen=True, kw_only=True):
-    """The call's process was lost and the tool is not safe to repeat: a person decides."""
-
-    call: str
-
-
-class CallClosed(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
-    """A call has its result or another honest end. ``snapshot`` is the workspace's tree afterwards."""
-
-    call: str
-    fate: Fate
-    name: str = ""
-    content: str = ""
-    by: str = ""
-    snapshot: str = ""
-    changed: tuple[str, ...] = ()
-
-
-class SteerQueued(AgentEvent, frozen=True, kw_only=True):
-    """Words for the next step boundary."""
-
-    id: str
-    text: str
-    by: str
-
-
-class SteerDelivered(AgentEvent, frozen=True, kw_only=True):
-    """The queued words are in the thread now."""
-
-    id: str
-    text: str
-    by: str
-
-
-class TakeOverAsked(AgentEvent, frozen=True, kw_only=True):
-    """A person takes the wheel at the next step boundary."""
-
-    by: str
-
-
-class TakeOverWithdrawn(AgentEvent, frozen=True, kw_only=True):
-    """The person does not want the wheel any more."""
-
-    by: str
-
-
-class TakenOver(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
-    """A person has the wheel at ``epoch``; nothing older is accepted from here on."""
-
-    epoch: int
-    member: str
-    former: str = ""
-    lease_until: int = 0
-
-
-class DriverStopped(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
-    """The old driver's stop is proved. ``epoch`` is the one that was stopped."""
-
-    epoch: int
-    model_call: str = ""  # aborted | none | gone
-    processes_found: int = 0
-    processes_left: int = 0
-    detail: str = ""
-    partial: str = ""
-    partial_reasoning: str = ""
-    by: str = ""  # who wrote the partial text
-    snapshot: str = ""
-
-
-class HandedBack(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
-    """A person gave the wheel to ``member``. ``record`` is what the agent is told."""
-
-    epoch: int
-    member: str
-    member_kind: MemberKind
-    former: str
-    note: str = ""
-    record: str = ""
-
-
-class Reassigned(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
-    """The task is another member's now. ``record`` is what it is told."""
-
-    epoch: int
-    member: str
-    member_kind: MemberKind
-    former: str = ""
-    reason: str = ""
-    record: str = ""
-
-
-class SeatLost(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
-    """The runner that held ``epoch`` is gone, with everything it ran."""
-
-    epoch: int
-    reason: str = ""
-
-
-class SeatRestored(AgentEvent, frozen=True, kw_only=True):
-    """A person's tools run on a new runner; the wheel never changed hands."""
-
-    epoch: int
-
-
-class LeaseRenewed(AgentEvent, frozen=True, kw_only=True):
-    """The person at the wheel is still there."""
-
-    lease_until: int
-
-
-class LeaseLapsed(AgentEvent, frozen=True, kw_only=True):
-    """The person at the wheel went away: the wheel goes to a pause, never back by itself."""
-
-    epoch: int
-    member: str
-
-
-class PauseAsked(AgentEvent, frozen=True, kw_only=True):
-    """It pauses at the next step boundary."""
-
-    by: str
-
-
-class AgentPaused(AgentEvent, frozen=True, kw_only=True):
-    """It stands still until somebody resumes it."""
-
-    epoch: int
-    by: str
-
-
-class AgentResumed(AgentEvent, frozen=True, kw_only=True):
-    """It is queued again."""
-
-    by: str
-
-
-class AgentHeld(AgentEvent, frozen=True, kw_only=True):
-    """It waits for something that is not a tool call."""
-
-    reason: WaitReason
-
-
-class AgentUnheld(AgentEvent, frozen=True, kw_only=True):
-    """What it waited for has come."""
-
-
-class DriverFailed(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
-    """The driver could not take its turn; its seat is gone."""
-
-    epoch: int
-    reason: str
-    sentence: str
-    hint: str = ""
-    partial: str = ""
-    by: str = ""
-
-
-class AgentRequeued(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
-    """The same sub-agent tries again, not before ``not_before``."""
-
-    not_before: int = 0
-
-
-class ToolAllowed(AgentEvent, frozen=True, kw_only=True):
-    """A person allowed a tool for this sub-agent from now on."""
-
-    tool: str
-
-
-class AgentFinished(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
-    """The task is done; ``result`` is the one message its parent gets."""
-
-    result: str = ""
-
-
-class AgentFailed(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
-    """The task ended without a result."""
-
-    reason: str = ""
-
-
-class AgentCancelled(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
-    """Somebody ended it."""
-
-    epoch: int
-    by: str = ""
-
-
-class AgentHandedUp(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
-    """Its parent ended; the parent's parent has it now (empty: nobody)."""
-
-    parent: str = ""
-
-
-class LateWriteKept(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
-    """A refused write of an old driver, kept aside for people to see."""
-
-    epoch: int
-    what: str
-    content: str = ""
-    by: str = ""
-
-
-class Choice(Struct, frozen=True, omit_defaults=True):
-    """One way to answer. ``needs``: text, arguments, member or amount."""
-
-    id: str
-    label: str
-    needs: str = ""
-
-
-class RequestOpened(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
-    """A person is needed."""
-
-    request: str
-    request_kind: RequestKind
-    title: str
-    call: str = ""
-    tool: str = ""
-    detail: str = ""
-    arguments: str = ""
-    choices: tuple[Choice, ...] = ()
-
-
-class RequestAnswered(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
-    """A person answered; nobody else can."""
-
-    request: str
-    decision: str
-    by: str
-    text: str = ""
-    scope: str = "once"
-
-
-class RequestWithdrawn(AgentEvent, frozen=True, kw_only=True):
-    """Nobody needs to answer any more."""
-
-    request: str
+from clawgroups.group.agent_events import (
+    AgentCancelled,
+    AgentCreated,
+    AgentFailed,
+    AgentFinished,
+    AgentHandedUp,
+    AgentHeld,
+    AgentPaused,
+    AgentRequeued,
+    AgentResumed,
+    AgentUnheld,
+    CallClosed,
+    CallProposed,
+    CallReleased,
+    CallUncertain,
+    CallWaits,
+    DriverFailed,
+    DriverGranted,
+    DriverStopped,
+    HandedBack,
+    LateWriteKept,
+    LeaseLapsed,
+    LeaseRenewed,
+    PauseAsked,
+    Reassigned,
+    SeatLost,
+    SeatRestored,
+    SteerDelivered,
+    SteerQueued,
+    StepCommitted,
+    TakenOver,
+    TakeOverAsked,
+    TakeOverWithdrawn,
+    ToolAllowed,
+)
+from clawgroups.group.event_base import (
+    AgentEvent,
+    Event,
+    _snake,
+)
+from clawgroups.group.group_events import (
+    GroupCancelled,
+    GroupCreated,
+    GroupFinished,
+    GroupPaused,
+    GroupResumed,
+    GroupStarted,
+    LimitsChanged,
+    MemberJoined,
+    MemberLeft,
+    MessagePosted,
+    PolicySet,
+    RoleCreated,
+    RulesChanged,
+)
+from clawgroups.group.request_events import (
+    Choice,
+    RequestAnswered,
+    RequestOpened,
+    RequestWithdrawn,
+)
+
+__all__ = [
+    "EVENTS",
+    "KINDS",
+    "AgentCancelled",
+    "AgentCreated",
+    "AgentEvent",
+    "AgentFailed",
+    "AgentFinished",
+    "AgentHandedUp",
+    "AgentHeld",
+    "AgentPaused",
+    "AgentRequeued",
+    "AgentResumed",
+    "AgentUnheld",
+    "CallClosed",
+    "CallProposed",
+    "CallReleased",
+    "CallUncertain",
+    "CallWaits",
+    "Choice",
+    "DriverFailed",
+    "DriverGranted",
+    "DriverStopped",
+    "Event",
+    "GroupCancelled",
+    "GroupCreated",
+    "GroupFinished",
+    "GroupPaused",
+    "GroupResumed",
+    "GroupStarted",
+    "HandedBack",
+    "LateWriteKept",
+    "LeaseLapsed",
+    "LeaseRenewed",
+    "LimitsChanged",
+    "MemberJoined",
+    "MemberLeft",
+    "MessagePosted",
+    "PauseAsked",
+    "PolicySet",
+    "Reassigned",
+    "Recorded",
+    "RequestAnswered",
+    "RequestOpened",
+    "RequestWithdrawn",
+    "RoleCreated",
+    "RulesChanged",
+    "SeatLost",
+    "SeatRestored",
+    "SteerDelivered",
+    "SteerQueued",
+    "StepCommitted",
+    "TakeOverAsked",
+    "TakeOverWithdrawn",
+    "TakenOver",
+    "ToolAllowed",
+    "decode",
+    "encode",
+]
 
 
 class Recorded(Struct, frozen=True):

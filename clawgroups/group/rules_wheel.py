@@ -8,7 +8,6 @@ from clawgroups.group import effects as fx
 from clawgroups.group import events as ev
 from clawgroups.group.boundary import (
     answer_parent,
-    boundary,
     close_all_calls,
     deliver_steers,
     end_group_when_over,
@@ -17,7 +16,7 @@ from clawgroups.group.boundary import (
 )
 from clawgroups.group.draft import LOCAL_ADMIN, Draft, refuse
 from clawgroups.group.members import MemberKind
-from clawgroups.group.rules_driving import invite
+from clawgroups.group.rules_launch import invite
 from clawgroups.group.state import Agent, AgentStatus, CallStatus, Fate, RequestKind
 
 AT_WORK = (AgentStatus.DRIVING, AgentStatus.WAITING)
@@ -34,19 +33,20 @@ def take_over(draft: Draft, command: cmd.TakeOver) -> None:
         if agent.driver.lease_until:
             refuse("take_over", agent, f"You hold the wheel of {agent.name} already.")
     if command.after_step:
-        _ask_after_step(draft, agent, person.id)
+        _ask_after_step(draft, agent, person.id, command.lease_ms)
     else:
         take_wheel(draft, agent, person.id, command.lease_ms)
 
 
-def _ask_after_step(draft: Draft, agent: Agent, person: str) -> None:
+def _ask_after_step(draft: Draft, agent: Agent, person: str, lease_ms: int) -> None:
     if agent.status not in AT_WORK:
         refuse("take_over", agent, f"{agent.name} is in no step now.", "Take over now instead.")
     if agent.asked_by:
         who = draft.member(agent.asked_by).name
         refuse("one_driver", agent, f"{who} takes over after this step already.")
     draft.add(ev.TakeOverAsked(agent=agent.id, by=person))
-    boundary(draft, agent.id)
+    if agent.hold or agent.driven_by_person:  # no step is under way, so none will end
+        take_wheel(draft, draft.agent(agent.id), person, lease_ms)
 
 
 def withdraw_take_over(draft: Draft, command: cmd.WithdrawTakeOver) -> None:

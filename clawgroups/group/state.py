@@ -233,13 +233,20 @@ class Group(Struct, frozen=True, omit_defaults=True):
 
     @property
     def live(self) -> int:
-        """How many sub-agents are under way: launched and not ended."""
+        """How many sub-agents are under way. One that waits for its children takes no room: they could not start."""
         idle = ENDED | {AgentStatus.QUEUED, AgentStatus.PAUSED}
-        return sum(agent.status not in idle for agent in self.agents.values())
+        return sum(a.status not in idle and a.wait is not WaitReason.CHILDREN for a in self.agents.values())
 
     def load(self, member: str) -> int:
         """How many sub-agents ``member`` drives now."""
         return sum(a.driver is not None and a.driver.member == member for a in self.agents.values())
+
+    def busy(self, member: str) -> int:
+        """How many of those are at work: while it waits for children it has room for them."""
+        return sum(
+            a.driver is not None and a.driver.member == member and a.wait is not WaitReason.CHILDREN
+            for a in self.agents.values()
+        )
 
     def children(self, agent_id: str) -> list[Agent]:
         """The direct children, in order of creation."""

@@ -149,8 +149,9 @@ def test_no_exception_is_swallowed_and_no_task_is_lost() -> None:
             )
 
 
-_HOSTS = "|".join(("pypi" + r"\.org", "pythonhosted", "registry" + r"\." "npm" "js", "deb" + r"\." "debian"))
-_STRAY = re.compile(rf"({'|'.join(('/work/', '/root/'))}|{_HOSTS})", re.IGNORECASE)
+_HOSTS = "|".join(re.escape(".".join(parts)) for parts in (("pypi", "org"), ("registry", "npmjs"), ("deb", "debian")))
+_PLACES = "|".join(f"/{name}/" for name in ("work", "root"))
+_STRAY = re.compile(f"({_PLACES}|{_HOSTS}|{'hosted'.join(('python', ''))})", re.IGNORECASE)
 
 
 def test_the_repository_names_no_machine_and_no_package_registry() -> None:

@@ -1,0 +1,35 @@
+"""Rules for leases: a person keeps the wheel as long as they show a sign of life."""
+
+from __future__ import annotations
+
+from clawgroups.group import commands as cmd
+from clawgroups.group import effects as fx
+from clawgroups.group import events as ev
+from clawgroups.group.draft import Draft, refuse
+from clawgroups.group.state import Agent, AgentStatus, RequestKind
+
+
+def renew_lease(draft: Draft, command: cmd.RenewLease) -> None:
+    """The person at the wheel is still there; written only when half of the lease is used."""
+    agent = draft.live(command.agent, "lease")
+    draft.fence(agent, command.epoch)
+    if agent.driver is None or agent.driver.member != draft.actor:
+        refuse("lease", agent, f"{draft.actor} does not drive {agent.name}.")
+    still_there(draft, agent, command.lease_ms)
+
+
+def still_there(draft: Draft, agent: Agent, lease_ms: int) -> None:
+    draft.withdraw(agent.id, RequestKind.TASK)
+    if agent.driver and agent.driver.lease_until - draft.at < lease_ms // 2:
+        draft.add(ev.LeaseRenewed(agent=agent.id, lease_until=draft.at + lease_ms))
+
+
+def lapse_lease(draft: Draft, command: cmd.LapseLease) -> None:
+    """The wheel goes to a pause, never silently back to the agent (promise 8)."""
+    agent = draft.live(command.agent, "lease")
+    driver = agent.driver
+    if driver is None or not agent.driven_by_person or not driver.lease_until or draft.at < driver.lease_until:
+        refuse("lease", agent, "No lease has run out here.")
+    draft.add(ev.LeaseLapsed(agent=agent.id, epoch=agent.epoch + 1, member=driver.member))
+    if agent.seat and agent.status is not AgentStatus.HANDING_OVER:
+        draft.then(fx.Stop(agent.id, agent.seat))
