@@ -15,12 +15,15 @@ from clawgroups.errors import ClawError, DriverError, Invalid, ToolError
 from clawgroups.group.members import Member, MemberKind
 from clawgroups.group.thread import Entry
 from clawgroups.link import messages as ms
+from clawgroups.runner.beneath import walk
 from clawgroups.runner.discover import discover
 from clawgroups.runner.drivers.model import ModelDriver
 from clawgroups.runner.drivers.program import ProgramDriver
 from clawgroups.runner.reaper import Reaper
-from clawgroups.runner.snapshots import Snapshots
-from clawgroups.runner.tools.files import SKIPPED, read_text
+from clawgroups.runner.snapshots import Snapshots, shown
+from clawgroups.runner.tools.files import SKIPPED
+from clawgroups.runner.tools.text import read_text
+from clawgroups.runner.tools.threads import in_thread
 from clawgroups.runner.workspace import Workspace
 
 log = logging.getLogger("clawgroups.asks")
@@ -45,6 +48,8 @@ class Asks:
         except TimeoutError:
             late = ClawError(f"The runner could not answer within {TIME_S:g} s.", code="timeout")
             return ms.Reply(id=ask.id, error=late.as_dict())
+        except OSError as error:
+            return ms.Reply(id=ask.id, error=ClawError(f"{error.strerror or error}.").as_dict())
         except Exception as error:
             log.exception("an ask broke", extra={"action": "ask_broke"})
             return ms.Reply(id=ask.id, error=ClawError(f"The runner failed: {error}").as_dict())
@@ -67,7 +72,7 @@ class Asks:
         root = Path(place.root)
         if not root.is_dir():
             return {"files": [], "diff": ""}
-        listed = await asyncio.to_thread(_list, root)
+        listed = await in_thread(_list, root)
         changed, diff = await Snapshots(Path(place.snapshots), root).changes(since)
         status = {file["path"]: file["status"] for file in changed}
         files = [{**file, "status": status.pop(file["path"], "same")} for file in listed]
@@ -75,8 +80,8 @@ class Asks:
         return {"files": files, "diff": diff}
 
     async def _read(self, place: ms.WorkPlace, path: str) -> dict[str, Any]:
-        workspace = Workspace(Path(place.root), Path(place.source) if place.source else None)
-        text = await asyncio.to_thread(read_text, workspace, path)
+        text = await in_thread(read_text, Workspace.of(place), path)
+        text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
         return {"path": path, "text": text[:SHOWN_CHARS], "truncated": len(text) > SHOWN_CHARS}
 
     async def _probe(self, member: Member | None, secret: str) -> dict[str, Any]:
@@ -118,6 +123,7 @@ class Asks:
         try:
             turn = await program.turn([task], [], lambda kind, text: None)
         finally:
+            await program.close()
             await self._reaper.stop(seat)
         return f"{member.name} started and answered: {turn.content.strip()[:80]!r}"
 
@@ -130,12 +136,11 @@ def _place(ask: ms.Ask) -> ms.WorkPlace:
 
 def _list(root: Path) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    for folder, names, files in os.walk(root):
-        names[:] = sorted(name for name in names if name not in SKIPPED)
-        for file in sorted(files):
-            path = Path(folder) / file
-            if file != ".git" and len(found) < MOST_FILES:
-                found.append({"path": path.relative_to(root).as_posix(), "bytes": path.lstat().st_size})
+    for item in walk(root, (), SKIPPED):
+        if item.parts[-1] != ".git":
+            found.append({"path": shown("/".join(item.parts)), "bytes": item.size})
+        if len(found) == MOST_FILES:
+            break
     return found
 
 

@@ -92,7 +92,7 @@ class LinkClient:
             failures += 1
 
     async def _join(self, transport: Transport) -> None:
-        hello = msgspec.structs.replace(self._hello, received=self._mailbox.received)
+        hello = msgspec.structs.replace(self._hello, received=self._mailbox.received, again=self._joined)
         await transport.send(self._mailbox.pass_by(hello))
         try:
             message = self._read(await asyncio.wait_for(transport.receive(), WELCOME_S)).message
@@ -115,7 +115,7 @@ class LinkClient:
         self._transport = transport
 
     async def _serve(self, transport: Transport) -> None:
-        tasks = Tasks()
+        tasks = Tasks(lambda name, error: log.debug("%s ended: %s", name, error))  # told by ``run``
         beat = partial(self._mailbox.pass_by, ms.Beat())
         sending = tasks.start(pump(transport, self._outbox, beat), name="link-send")
         listening = tasks.start(listen(transport, self._take), name="link-receive")

@@ -10,7 +10,15 @@ from pathlib import Path
 from clawgroups.errors import ToolError
 
 TIMEOUT_S = 60
-_SAFE = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "protocol.allow=never")
+_SETTINGS = (
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "protocol.allow=never",
+    "gc.auto=0",
+    "core.protectNTFS=false",  # names with a backslash are lawful here
+    "core.protectHFS=false",
+)
+_SAFE = tuple(word for setting in _SETTINGS for word in ("-c", setting))
 _ENV = {
     "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
     "HOME": "/nonexistent",
@@ -25,26 +33,31 @@ _ENV = {
 }
 
 
-async def git(*args: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
-    """What git printed. Raises ToolError with git's own words when it fails or hangs."""
-    process = await asyncio.create_subprocess_exec(
-        "git",
-        *_SAFE,
-        *args,
-        cwd=cwd,
-        env={**_ENV, **(env or {})},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+async def git(*args: str, cwd: Path, env: Mapping[str, str] | None = None, stdin: bytes = b"") -> str:
+    """What git printed. Raises ToolError with git's own words when it fails, hangs or is not there."""
     try:
-        out, err = await asyncio.wait_for(process.communicate(), TIMEOUT_S)
-    except BaseException:
+        process = await asyncio.create_subprocess_exec(
+            "git",
+            *_SAFE,
+            *args,
+            cwd=cwd,
+            env={**_ENV, **(env or {})},
+            stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+    except OSError as error:
+        raise ToolError(f"git could not be started: {error.strerror or error}.", hint="Is git installed?") from error
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            out, err = await process.communicate(stdin or None)
+    except TimeoutError as error:
+        raise ToolError(f"git {args[0]} did not end within {TIMEOUT_S} s.") from error
+    finally:
         if process.returncode is None:
             process.kill()
-            await process.wait()
-        raise
+            await asyncio.shield(process.wait())
     if process.returncode != 0:
         words = err.decode(errors="replace").strip()[:500]
-        raise ToolError(f"git {args[0]} failed: {words}")
-    return out.decode(errors="replace")
+        raise ToolError(f"git {args[0]} failed: {words or f'status {process.returncode}'}")
+    return out.decode(errors="surrogateescape")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -37,6 +38,9 @@ class House:
         self._live = live
         self._asks = asks
         self._tasks = Tasks()
+        self._asking = Tasks()
+        self._newest: dict[str, int] = {}  # sub-agent -> the highest epoch that was seated here
+        self._endings: dict[tuple[str, int], asyncio.Task[None]] = {}  # seats that are being stopped
 
     def hear(self, message: ms.AnyMessage) -> None:
         """One message from the dispatcher. Never blocks."""
@@ -53,12 +57,13 @@ class House:
                     log.info("%s: %s", message.agent, message.sentence, extra={"action": "refused"})
                     self._end(seat, report=False)
             case ms.Ask():
-                self._tasks.start(self._answer(message), name=f"ask-{message.what}")
+                self._asking.start(self._answer(message), name=f"ask-{message.what}")
             case _:
                 log.warning("unexpected message from the dispatcher: %s", type(message).__name__)
 
     async def close(self) -> None:
         """Stops every seat and everything it runs."""
+        await self._asking.close()
         for seat in list(self.seats.values()):
             self._end(seat, report=False)
         while self._tasks:
@@ -66,10 +71,12 @@ class House:
 
     def _take_seat(self, drive: ms.DriveSeat) -> None:
         old = self.seats.get(drive.agent)
+        if drive.epoch < self._newest.get(drive.agent, 0) or (old is not None and old.epoch == drive.epoch):
+            log.info("%s: the seat of epoch %d came late or twice", drive.agent, drive.epoch)
+            return
         if old is not None:
-            if old.epoch >= drive.epoch:
-                return  # it came twice
             self._end(old, report=False)
+        self._newest[drive.agent] = drive.epoch
         seat = Seat(
             drive,
             send=self._send,
@@ -80,7 +87,11 @@ class House:
             on_gone=self._forget,
         )
         self.seats[drive.agent] = seat
-        seat.open()
+        seat.open(after=self._endings_of(drive.agent))
+
+    def _endings_of(self, agent: str) -> list[asyncio.Task[None]]:
+        """The stops under way of former seats: two drivers must never be at work in one workspace."""
+        return [task for (of, _), task in self._endings.items() if of == agent]
 
     def _pass_on(self, message: ms.ReleaseCall | ms.TellSeat | ms.ProceedSeat) -> None:
         seat = self._seat(message.agent, message.epoch)
@@ -95,21 +106,33 @@ class House:
                 seat.proceed()
 
     def _stop_seat(self, message: ms.StopSeat) -> None:
-        seat = self._seat(message.agent, message.epoch)
-        if seat is not None:
+        seat = self.seats.get(message.agent)
+        under_way = self._endings.get((message.agent, message.epoch))
+        if seat is not None and seat.epoch == message.epoch:
             self._end(seat, report=message.report)
+        elif message.report and under_way is not None:
+            self._tasks.start(self._confirm(message, under_way), name=f"confirm-{message.agent}.{message.epoch}")
         elif message.report:
             detail = "no such seat on this runner"
             self._send(ms.Stopped(agent=message.agent, epoch=message.epoch, detail=detail))
 
     def _end(self, seat: Seat, *, report: bool) -> None:
         self._forget(seat)
-        self._tasks.start(self._stop(seat, report=report), name=f"stop-{seat.agent}.{seat.epoch}")
+        key = (seat.agent, seat.epoch)
+        task = self._tasks.start(self._stop(seat, report=report), name=f"stop-{seat.agent}.{seat.epoch}")
+        self._endings[key] = task
+        task.add_done_callback(lambda _: self._endings.pop(key, None))
 
     async def _stop(self, seat: Seat, *, report: bool) -> None:
         stopped = await seat.stop()
         if report:
             self._send(stopped)
+
+    async def _confirm(self, message: ms.StopSeat, under_way: asyncio.Task[None]) -> None:
+        """A stop that is asked for while the seat is already being stopped: answered when it stands still."""
+        await asyncio.wait({under_way})
+        if not under_way.cancelled() and under_way.exception() is None:
+            self._send(ms.Stopped(agent=message.agent, epoch=message.epoch, detail="it was being stopped already"))
 
     async def _answer(self, ask: ms.Ask) -> None:
         self._send(await self._asks.answer(ask))

@@ -49,8 +49,10 @@ class Runner:
     async def run(self) -> int:
         """Serves until it must end. Returns the exit status: 0 asked to, 3 turned away, 4 left alone."""
         level = await asyncio.to_thread(probe)
-        toolbox, reaper, client = Toolbox(level), Reaper(), make_client()
-        link = LinkClient(self._dial, _hello(self._token, toolbox, level))
+        toolbox, reaper, client = Toolbox(level), Reaper(namespaces=level.ok), make_client()
+        if left := await reaper.sweep():
+            log.warning("killed %d processes that a former runner left behind", left, extra={"action": "swept"})
+        link = LinkClient(self._dial, _hello(self._token, toolbox, level, reaper))
         live = LiveDeltas(link.show)
         house = House(
             send=link.send,
@@ -92,7 +94,7 @@ class Runner:
         return 4 if isinstance(error, Alone) else 1
 
 
-def _hello(token: str, toolbox: Toolbox, level: SandboxLevel) -> ms.Hello:
+def _hello(token: str, toolbox: Toolbox, level: SandboxLevel, reaper: Reaper) -> ms.Hello:
     return ms.Hello(
         version=ms.VERSION,
         token=token,
@@ -101,7 +103,7 @@ def _hello(token: str, toolbox: Toolbox, level: SandboxLevel) -> ms.Hello:
         received=0,
         tools=toolbox.specs,
         sandbox=level.level,
-        sandbox_detail=level.detail,
+        sandbox_detail=level.detail if level.ok else f"{level.detail} Stops: {reaper.promise}.",
         pid=os.getpid(),
     )
 
@@ -124,12 +126,23 @@ def _driver(drive: ms.DriveSeat, workspace: Workspace, seat: str, client: httpx.
     raise DriverError(f"This runner cannot drive {member.name} ({member.kind.value}).", kind="config")
 
 
-def die_with_parent() -> None:
-    """Asks the kernel to kill this process when its parent dies, however that happens."""
-    parent = os.getppid()
+def die_with_parent(parent: int) -> None:
+    """Asks the kernel to kill this process when its parent (a process id) dies, however that happens."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
-        sys.exit(4)  # the parent died in between
+        sys.exit(4)  # the parent died before the kernel was asked
+
+
+def take_token() -> str:
+    """The token from the environment, which then holds it no more: /proc shows a process's environment to others."""
+    token = os.environ.get(TOKEN, "")
+    libc = ctypes.CDLL(None)
+    libc.getenv.restype = ctypes.c_void_p
+    address = libc.getenv(TOKEN.encode())
+    if address:  # what unsetenv leaves in place is the very memory that /proc shows
+        ctypes.memset(address, 0, len(os.fsencode(token)))
+    os.environ.pop(TOKEN, None)
+    return token
 
 
 def main() -> None:
@@ -137,11 +150,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="clawgroups.runner", description="Drives sub-agents for a dispatcher.")
     parser.add_argument("--url", required=True, help="the dispatcher's link, ws://host:port/link")
     parser.add_argument("--token-file", type=Path, help=f"file with the token; else {TOKEN} in the environment")
+    parser.add_argument("--parent", type=int, default=os.getppid(), help="process id of whoever started it")
     parser.add_argument("--stay", action="store_true", help="do not end with the parent process")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s runner %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     if not arguments.stay:
-        die_with_parent()
-    token = arguments.token_file.read_text().strip() if arguments.token_file else os.environ.pop(TOKEN, "")
+        die_with_parent(arguments.parent)
+    token = arguments.token_file.read_text().strip() if arguments.token_file else take_token()
     sys.exit(uvloop.run(Runner(arguments.url, token).run()))

@@ -2,7 +2,7 @@
 
 A process group is not enough: real agents start shells in sessions of their own, and some leave them running.
 So each process gets a PID namespace of its own (bubblewrap), which the kernel empties when its first process
-ends; and every process carries a mark in its environment, by which a scan of /proc finds whatever is left.
+ends; and every process carries a mark in its environment. A scan of /proc finds whatever is left by either.
 """
 
 from __future__ import annotations
@@ -14,14 +14,17 @@ import shutil
 import signal
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from msgspec import Struct
 
-MARK = "CLAWGROUPS_SEAT"
+from clawgroups.runner.scan import MARK, OWNER, Found, identity, is_orphan, kill, of_seat, scan
+
 EOF_GRACE_S = 0.15
-TERM_GRACE_S = 0.25
-LOOK_FOR_S = 3.0
+TERM_GRACE_S = 0.2
+KILL_S = 0.5
+LOOK_FOR_S = 1.5
 LINE_LIMIT = 4 * 1024 * 1024
 
 
@@ -48,13 +51,25 @@ def death_prefix() -> list[str]:
 
 
 class Reaper:
-    """All processes of all seats of this runner."""
+    """All processes of all seats of this runner. ``namespaces``: whether bubblewrap works here (see the probe)."""
 
     def __init__(self, *, namespaces: bool = True) -> None:
-        self._prefix = (namespace_prefix() if namespaces else []) or death_prefix()
+        inside = namespace_prefix() if namespaces else []
+        self.level = "namespace" if inside else "mark"
+        self._prefix = inside or death_prefix()
+        self._owner = identity(os.getpid())
         self._processes: dict[str, set[asyncio.subprocess.Process]] = defaultdict(set)
-        self._scan: asyncio.Task[dict[str, list[int]]] | None = None
-        self._next_scan: asyncio.Task[dict[str, list[int]]] | None = None
+        # NOTE: a thread of its own: a stop must not wait behind tools that read and search.
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="reaper")
+        self._scan: asyncio.Task[list[Found]] | None = None
+        self._next_scan: asyncio.Task[list[Found]] | None = None
+
+    @property
+    def promise(self) -> str:
+        """What a stop finds on this machine, in plain words."""
+        if self.level == "namespace":
+            return "each program and command runs in a PID namespace of its own"
+        return "without PID namespaces: only processes that keep their mark in the environment can be found"
 
     async def spawn(
         self,
@@ -71,10 +86,23 @@ class Reaper:
         Raises OSError when the program cannot be started.
         """
         command = list(argv) if confined else [*self._prefix, *argv]
+        making = asyncio.ensure_future(self._make(seat, command, cwd, env, stdin=stdin))
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            # NOTE: cancelling asyncio's own start of a process may hang, or lose a process that has begun.
+            await asyncio.wait({making})
+            if making.exception() is None:
+                _signal(making.result(), signal.SIGKILL)
+            raise
+
+    async def _make(
+        self, seat: str, command: Sequence[str], cwd: Path, env: Mapping[str, str], *, stdin: bool
+    ) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(
             *command,
             cwd=cwd,
-            env={**env, MARK: seat},
+            env={**env, MARK: seat, OWNER: self._owner},
             stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -99,71 +127,79 @@ class Reaper:
     async def stop(self, seat: str) -> StopProof:
         """Ends every process of the seat: end of input, SIGTERM, SIGKILL; then looks until none is found."""
         processes = [p for p in self._processes.pop(seat, set()) if p.returncode is None]
+        before = await self._look()
+        namespaces = {each.namespace for each in before if each.seat == seat and each.namespace}
         if processes:
-            await self._wind_down(processes)
+            await _wind_down(processes)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + LOOK_FOR_S
         strays: set[int] = set()
-        while True:
-            left = (await self._look()).get(seat, [])
-            if not left:
-                break
-            strays.update(left)
+        found = before if not processes else await self._look()
+        while left := of_seat(found, seat, namespaces):
+            strays.update(each.pid for each in left)
+            namespaces.update(each.namespace for each in left if each.namespace)
             if loop.time() > deadline:
                 break
-            for pid in left:
-                with contextlib.suppress(ProcessLookupError):  # it ended since the scan
-                    os.kill(pid, signal.SIGKILL)
-            await asyncio.sleep(0.02)
-        detail = f"{len(processes)} ended, {len(strays)} found by their mark, {len(left)} left"
+            for each in left:
+                kill(each)
+            await asyncio.sleep(0.01)
+            found = await self._look()
+        detail = f"{len(processes)} ended, {len(strays)} more found and killed, {len(left)} left; {self.promise}"
         return StopProof(found=len(processes) + len(strays), left=len(left), detail=detail)
 
-    async def _wind_down(self, processes: Sequence[asyncio.subprocess.Process]) -> None:
-        for process in processes:
-            if process.stdin is not None:
-                process.stdin.close()
-        if await _all_ended(processes, EOF_GRACE_S):
-            return
-        for process in processes:
-            _signal(process, signal.SIGTERM)
-        if await _all_ended(processes, TERM_GRACE_S):
-            return
-        for process in processes:
-            _signal(process, signal.SIGKILL)
-        await _all_ended(processes, LOOK_FOR_S)
+    async def sweep(self) -> int:
+        """Kills what a runner that was killed itself has left on this machine. Returns how many it found."""
+        left = [each for each in await self._look() if is_orphan(each)]
+        for each in left:
+            kill(each)
+        return len(left)
 
-    async def _look(self) -> dict[str, list[int]]:
+    async def count(self, process: asyncio.subprocess.Process) -> int:
+        """How many processes live in the PID namespace that ``process`` made."""
+        inside = await asyncio.get_running_loop().run_in_executor(self._threads, _namespace_below, process.pid)
+        return sum(each.namespace == inside for each in await self._look()) if inside else 0
+
+    async def _look(self) -> list[Found]:
         """A scan of /proc that began after this call; many stops share one scan."""
         if self._scan is not None and not self._scan.done():
             if self._next_scan is None:
                 self._next_scan = asyncio.ensure_future(self._scan_after(self._scan))
             return await asyncio.shield(self._next_scan)
-        self._scan = asyncio.ensure_future(asyncio.to_thread(scan_marks))
+        self._scan = asyncio.ensure_future(self._in_thread())
         return await asyncio.shield(self._scan)
 
-    async def _scan_after(self, before: asyncio.Task[dict[str, list[int]]]) -> dict[str, list[int]]:
+    async def _scan_after(self, before: asyncio.Task[list[Found]]) -> list[Found]:
         await asyncio.wait({before})
         self._scan, self._next_scan = self._next_scan, None
-        return await asyncio.to_thread(scan_marks)
+        return await self._in_thread()
+
+    async def _in_thread(self) -> list[Found]:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, scan)
 
 
-def scan_marks() -> dict[str, list[int]]:
-    """Every process on this machine that carries a seat's mark: seat -> process ids. Zombies do not count."""
-    found: dict[str, list[int]] = defaultdict(list)
-    needle = f"{MARK}=".encode()
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
-        try:
-            with open(f"/proc/{name}/environ", "rb") as file:
-                environ = file.read()
-        except OSError:
-            continue  # it ended, or belongs to somebody else
-        at = environ.find(needle)
-        if at >= 0 and (at == 0 or environ[at - 1] == 0):
-            value = environ[at + len(needle) :].split(b"\0", 1)[0]
-            found[value.decode(errors="replace")].append(int(name))
-    return found
+def _namespace_below(pid: int) -> str:
+    """The PID namespace of the first child of ``pid``; empty when there is none (yet, or any more)."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as file:
+            children = file.read().split()
+        return os.readlink(f"/proc/{children[0]}/ns/pid") if children else ""
+    except OSError:
+        return ""
+
+
+async def _wind_down(processes: Sequence[asyncio.subprocess.Process]) -> None:
+    listening = [process.stdin for process in processes if process.stdin is not None]
+    for stdin in listening:
+        stdin.close()
+    if listening and await _all_ended(processes, EOF_GRACE_S):
+        return
+    for process in processes:
+        _signal(process, signal.SIGTERM)
+    if await _all_ended(processes, TERM_GRACE_S):
+        return
+    for process in processes:
+        _signal(process, signal.SIGKILL)
+    await _all_ended(processes, KILL_S)
 
 
 async def _all_ended(processes: Sequence[asyncio.subprocess.Process], within_s: float) -> bool:

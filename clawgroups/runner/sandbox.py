@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -9,10 +10,18 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from clawgroups.runner.reaper import MARK
+from clawgroups.runner.scan import MARK
 
+# NOTE: where the runner is root, the user inside is the same root to the kernel, without capabilities: he owns what
+# lies in /proc/sys and could name a program there that the kernel starts outside (core_pattern).
+_READ_ONLY = ("/proc/sys", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sysrq-trigger", "/proc/mtrr")
+_EMPTY = ("/proc/kcore", "/proc/keys", "/proc/kmsg", "/proc/timer_list", "/proc/kpagecount", "/proc/kpageflags")
 PROBE_S = 10
+SHARED_BYTES = 64 * 1024**2
 GIB = 1024**3
+OUTSIDE = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LANG": "C.UTF-8"}
+"""The environment to start bubblewrap itself with: its first process inside shows it to all others in /proc."""
+_ETC = ("alternatives", "ld.so.cache", "ssl/certs", "ssl/openssl.cnf", "passwd", "group")
 
 
 class SandboxLevel(Struct, frozen=True):
@@ -28,7 +37,8 @@ class SandboxLevel(Struct, frozen=True):
 
 
 class Limits(Struct, frozen=True):
-    """Bounds of one command: bytes of memory and of a file, seconds of CPU, processes, open files."""
+    """Bounds of one command: bytes of memory (of each process) and of a file, seconds of CPU, processes, open files,
+    bytes of temporary files and of output."""
 
     memory: int = 4 * GIB
     file_size: int = 1 * GIB
@@ -36,6 +46,7 @@ class Limits(Struct, frozen=True):
     processes: int = 512
     open_files: int = 1024
     temp_bytes: int = 1 * GIB
+    output: int = GIB // 8
 
 
 def probe() -> SandboxLevel:
@@ -44,7 +55,8 @@ def probe() -> SandboxLevel:
         return SandboxLevel("none", "bubblewrap is not installed (Debian: apt-get install bubblewrap).")
     try:
         done = subprocess.run(
-            [*_flags(Path("/tmp"), None, Limits(), "probe"), "/bin/true"],
+            confined(["/bin/true"], Path("/tmp"), None, Limits(), "probe"),
+            env=OUTSIDE,
             capture_output=True,
             text=True,
             timeout=PROBE_S,
@@ -57,8 +69,13 @@ def probe() -> SandboxLevel:
     return SandboxLevel("bubblewrap", "PID, network, user and mount namespaces; no network.")
 
 
-def confined(argv: Sequence[str], root: Path, source: Path | None, limits: Limits, seat: str) -> list[str]:
-    """Argv that runs ``argv`` with ``root`` as its only writable folder (at /ws) and no network."""
+def confined(
+    argv: Sequence[str], root: Path, source: Path | None, limits: Limits, seat: str, *, hidden: Path | None = None
+) -> list[str]:
+    """Argv that runs ``argv`` with ``root`` as its only writable folder (at /ws) and no network.
+
+    ``source`` is to be read at /ws/source, but for the folder ``hidden``, if that lies in it.
+    """
     prlimit = [
         "prlimit",
         f"--as={limits.memory}",
@@ -69,10 +86,10 @@ def confined(argv: Sequence[str], root: Path, source: Path | None, limits: Limit
         "--core=0",
         "--",
     ]
-    return [*_flags(root, source, limits, seat), *prlimit, *argv]
+    return [*_flags(root, source, hidden, limits, seat), *prlimit, *argv]
 
 
-def _flags(root: Path, source: Path | None, limits: Limits, seat: str) -> list[str]:
+def _flags(root: Path, source: Path | None, hidden: Path | None, limits: Limits, seat: str) -> list[str]:
     flags = ["bwrap", "--unshare-all", "--unshare-user", "--uid", "1000", "--gid", "1000", "--die-with-parent"]
     flags += ["--new-session", "--clearenv", "--setenv", "PATH", "/usr/local/bin:/usr/bin:/bin"]
     flags += ["--setenv", "HOME", "/tmp", "--setenv", "LANG", "C.UTF-8", "--setenv", MARK, seat]
@@ -80,10 +97,23 @@ def _flags(root: Path, source: Path | None, limits: Limits, seat: str) -> list[s
     flags += ["--symlink", "usr/lib", "/lib"]
     if Path("/lib64").exists():
         flags += ["--symlink", "usr/lib64", "/lib64"]
-    for path in ("/etc/alternatives", "/etc/ld.so.cache", "/etc/ssl", "/etc/passwd", "/etc/group"):
-        flags += ["--ro-bind-try", path, path]
-    flags += ["--proc", "/proc", "--dev", "/dev", "--size", str(limits.temp_bytes), "--tmpfs", "/tmp"]
-    flags += ["--bind", str(root), "/ws"]
+    for path in _ETC:
+        flags += ["--ro-bind-try", f"/etc/{path}", f"/etc/{path}"]
+    flags += ["--proc", "/proc", *_covered(), "--dev", "/dev", "--size", str(SHARED_BYTES), "--tmpfs", "/dev/shm"]
+    flags += ["--size", str(limits.temp_bytes), "--tmpfs", "/tmp", "--bind", str(root), "/ws"]
     if source is not None:
         flags += ["--ro-bind", str(source), "/ws/source"]
+        if hidden is not None and source in hidden.parents and hidden.is_dir():
+            flags += ["--tmpfs", f"/ws/source/{hidden.relative_to(source)}"]
+    flags += ["--remount-ro", "/dev", "--remount-ro", "/"]
     return [*flags, "--chdir", "/ws", "--cap-drop", "ALL", "--"]
+
+
+def _covered() -> list[str]:
+    flags: list[str] = []
+    for path in _READ_ONLY:
+        flags += ["--ro-bind-try", path, path]
+    for path in _EMPTY:
+        if os.path.exists(path):
+            flags += ["--ro-bind", "/dev/null", path]
+    return flags

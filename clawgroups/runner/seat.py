@@ -6,9 +6,8 @@ A call never starts before its release has come: the dispatcher releases it once
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 
 from clawgroups.errors import ClawError, DriverError, ToolError
@@ -29,7 +28,8 @@ from clawgroups.tasks import Tasks
 
 log = logging.getLogger("clawgroups.seat")
 AT_ONCE = 8  # calls of one seat
-CLOSE_S = 2.0  # a driver that takes longer to close is abandoned and its processes are killed
+CLOSE_S = 0.8  # a driver or tool that takes longer to close is abandoned and its processes are killed
+SNAPSHOT_S = 1.2  # for the last snapshot of a stopped seat; the dispatcher waits for the proof meanwhile
 INTERRUPTED = "The call was interrupted while it ran; what it had done by then is not known."
 
 MakeDriver = Callable[[ms.DriveSeat, Workspace, str], Driver]
@@ -67,9 +67,11 @@ class Seat:
         self._tasks = Tasks(self._broke)
         self._room = asyncio.Semaphore(AT_ONCE)
         self._ready = asyncio.Event()
+        self._used = {call.id for entry in drive.thread for call in entry.calls}
         self._turn: asyncio.Task[None] | None = None
         self._running: dict[str, tuple[str, bool]] = {}  # call -> (tool, has started)
-        self._finished: dict[str, CallEnd] = {}
+        self._finished: dict[str, CallEnd] = {}  # ended, and not yet told
+        self._answered: set[str] = set()
         self._text = ""
         self._reasoning = ""
         self._in_model = False
@@ -78,20 +80,26 @@ class Seat:
 
     # --- what the dispatcher says --------------------------------------------------------------------
 
-    def open(self) -> None:
-        """Prepares the workspace, then does what the drive asks for."""
-        self._tasks.start(self._open(), name=f"open-{self._mark}")
+    def open(self, after: Collection[asyncio.Task[None]] = ()) -> None:
+        """Waits until ``after``, the ends of former seats, are over; prepares the workspace; goes on from there."""
+        self._tasks.start(self._open(after), name=f"open-{self._mark}")
 
-    async def _open(self) -> None:
-        fresh = not Path(self._drive.place.root).exists()
+    async def _open(self, after: Collection[asyncio.Task[None]]) -> None:
+        if after:
+            await asyncio.wait(after)
         try:
-            self._workspace = await prepare(self._drive.place)
-            if fresh and self._drive.place.restore:
-                await self._snapshots.restore(self._drive.place.restore)
+            self._workspace = await prepare(self._drive.place, self._snapshots)
             if self._drive.member.kind is not MemberKind.PERSON:
                 self._driver = self._make_driver(self._drive, self._workspace, self._mark)
+        except DriverError as error:
+            await self._fail(error)
+            return
         except ClawError as error:
             await self._fail(DriverError(error.sentence, kind="workspace", hint=error.hint))
+            return
+        except OSError as error:
+            sentence = f"The workspace {self._drive.place.root} cannot be prepared: {error.strerror or error}."
+            await self._fail(DriverError(sentence, kind="workspace"))
             return
         self._ready.set()
         for release in self._drive.release:
@@ -113,7 +121,7 @@ class Seat:
     def release(self, release: ms.ReleaseCall) -> None:
         """Runs a call that is on record; what the message leaves out stands in the thread."""
         call = self._call(release)
-        if call.id not in self._running:
+        if call.id not in self._running and call.id not in self._answered:
             self._running[call.id] = (call.name, False)
             self._tasks.start(self._run_call(call), name=f"call-{self._mark}-{call.id}")
 
@@ -128,7 +136,9 @@ class Seat:
 
     async def _take_turn(self) -> None:
         await self._ready.wait()
-        assert self._driver is not None
+        if self._driver is None:
+            log.error("a turn was asked of a seat without a driver", extra={"agent": self.agent})
+            return
         self._text = self._reasoning = ""
         self._in_model = True
         try:
@@ -139,9 +149,10 @@ class Seat:
             return
         self._in_model = False
         self._step += 1
-        turn = _with_own_ids(turn)
+        turn = _with_own_ids(turn, self._used)
         self._thread.append(_entry_of(turn, self._step))
         self._text = self._reasoning = ""
+        self._live.forget(self.agent, self.epoch)
         self._send(ms.StepDone(agent=self.agent, epoch=self.epoch, step=self._step, turn=turn))
 
     def _specs(self) -> tuple[ToolSpec, ...]:
@@ -188,10 +199,14 @@ class Seat:
             self._live.tool(self.agent, self.epoch, call.name)
             context = ToolContext(self._workspace, self._reaper, self._mark)
             result = await self._toolbox.call(call.name, call.arguments, context)
+            fate = Fate.DONE if result.ok else Fate.FAILED
+            self._finished[call.id] = CallEnd(call.id, fate, result.content)
             snapshot = await self._snapshot(call.name, result)
-        fate = Fate.DONE if result.ok else Fate.FAILED
-        self._finished[call.id] = CallEnd(call.id, fate, result.content)
         del self._running[call.id]
+        if self.ending:
+            return  # the proof of the stop carries how it ended
+        del self._finished[call.id]
+        self._answered.add(call.id)
         if not self._running:
             self._live.tool(self.agent, self.epoch, "")
         self._thread.append(
@@ -242,24 +257,33 @@ class Seat:
         )
 
     async def _last_snapshot(self, interrupted: bool) -> str:
+        """Of what the stopped driver left; empty when it cannot be had in time, for the proof must not wait."""
         if not (self._wrote or interrupted):
             return ""
-        with contextlib.suppress(ToolError):  # reported when it was taken; a stop must not fail for it
-            return await self._snapshots.take()
-        return ""
+        try:
+            async with asyncio.timeout(SNAPSHOT_S):
+                return await self._snapshots.take()
+        except (ToolError, TimeoutError) as error:
+            log.warning("no last snapshot: %s", error, extra={"action": "snapshot_failed", "agent": self.agent})
+            return ""
 
     async def _close_all(self) -> StopProof:
-        await _within(self._tasks.close(), CLOSE_S)
+        # NOTE: asyncio.timeout and not wait_for, which would run the closing in a task of its own: that task would
+        # cancel the one that waits for it here (a turn that failed closes its own seat).
+        await self._bounded(self._tasks.close())
         if self._driver is not None:
-            await _within(self._driver.close(), CLOSE_S)
+            await self._bounded(self._driver.close())
         return await self._reaper.stop(self._mark)
 
-
-async def _within(work: Awaitable[None], seconds: float) -> None:
-    try:
-        await asyncio.wait_for(work, seconds)
-    except TimeoutError:
-        log.warning("something did not end within %g s and is abandoned", seconds, extra={"action": "abandoned"})
+    async def _bounded(self, work: Awaitable[None]) -> None:
+        """Waits for a part to close, and goes on without it: its processes are looked for and killed anyway."""
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await work
+        except TimeoutError:
+            log.warning("%s: something did not end within %g s", self.agent, CLOSE_S, extra={"action": "abandoned"})
+        except Exception:
+            log.exception("%s: its driver could not be closed", self.agent, extra={"action": "close_broke"})
 
 
 def _end_of(call: str, tool: str, started: bool, finished: dict[str, CallEnd]) -> CallEnd:
@@ -270,13 +294,15 @@ def _end_of(call: str, tool: str, started: bool, finished: dict[str, CallEnd]) -
     return CallEnd(call, Fate.UNKNOWN, INTERRUPTED)
 
 
-def _with_own_ids(turn: Turn) -> Turn:
-    """Calls of one turn must differ in id; what a provider leaves out or repeats gets a number."""
-    seen: set[str] = set()
+def _with_own_ids(turn: Turn, used: set[str]) -> Turn:
+    """Every call of a thread has an id of its own; what a driver leaves out or repeats gets a number."""
     calls = []
-    for number, call in enumerate(turn.calls):
-        call_id = call.id if call.id and call.id not in seen else f"{call.id or 'call'}.{number}"
-        seen.add(call_id)
+    for call in turn.calls:
+        call_id, number = call.id, 0
+        while not call_id or call_id in used:
+            number += 1
+            call_id = f"{call.id or 'call'}.{number}"
+        used.add(call_id)
         calls.append(ToolCall(call_id, call.name, call.arguments))
     return Turn(turn.content, turn.reasoning, tuple(calls), turn.usage, turn.finish)
 

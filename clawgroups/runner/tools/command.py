@@ -9,9 +9,11 @@ from pydantic import Field
 
 from clawgroups.errors import ToolError
 from clawgroups.group.tools import Policy
-from clawgroups.runner.sandbox import Limits, SandboxLevel, confined
+from clawgroups.runner.reaper import Reaper
+from clawgroups.runner.sandbox import OUTSIDE, Limits, SandboxLevel, confined
 from clawgroups.runner.tools.base import MAX_OUTPUT, Arguments, ToolContext, ToolResult, bounded, describe
 
+GUARD_S = 0.1
 KEEP = MAX_OUTPUT * 2  # characters of output kept at each end while it runs
 
 
@@ -41,44 +43,75 @@ class RunCommand:
         if self.spec.off:
             raise ToolError(f"run_command is off here: {self.spec.off}")
         workspace = context.workspace
+        limits = Limits(cpu_s=arguments.timeout_s + 5)
         argv = confined(
             ["/bin/sh", "-c", arguments.command],
             workspace.root,
             workspace.source,
-            Limits(cpu_s=arguments.timeout_s + 5),
+            limits,
             context.seat,
+            hidden=workspace.hidden,
         )
         process = await context.reaper.spawn(
-            context.seat, argv, cwd=workspace.root, env=dict(os.environ), confined=True, stdin=False
+            context.seat, argv, cwd=workspace.root, env=OUTSIDE, confined=True, stdin=False
         )
         try:
-            return await self._watch(process, arguments.timeout_s)
+            return await self._watch(process, arguments.timeout_s, limits, context.reaper)
         finally:
             await asyncio.shield(context.reaper.end(process, context.seat))
 
-    async def _watch(self, process: asyncio.subprocess.Process, timeout_s: int) -> ToolResult:
+    async def _watch(
+        self, process: asyncio.subprocess.Process, timeout_s: int, limits: Limits, reaper: Reaper
+    ) -> ToolResult:
         assert process.stdout is not None
         assert process.stderr is not None
-        out, err = _Tail(), _Tail()
+        out, err = _Tail(limits.output), _Tail(limits.output)
+        reading = asyncio.gather(out.drain(process.stdout), err.drain(process.stderr))
+        guard: asyncio.Future[None] = asyncio.ensure_future(_guard(process, limits, reaper))
         try:
             async with asyncio.timeout(timeout_s):
-                await asyncio.gather(out.drain(process.stdout), err.drain(process.stderr))
+                await asyncio.wait((reading, guard), return_when=asyncio.FIRST_COMPLETED)
+                if guard.done():
+                    guard.result()
+                await reading
                 status = await process.wait()
         except TimeoutError:
             return ToolResult(_report(out, err, f"ended after {timeout_s} s without finishing"), ok=False)
+        except _OverLimit as error:
+            return ToolResult(_report(out, err, f"ended: {error}"), ok=False)
+        finally:
+            reading.cancel()
+            guard.cancel()
+            await asyncio.gather(reading, guard, return_exceptions=True)
         return ToolResult(_report(out, err, f"exit status {status}"), ok=status == 0)
+
+
+class _OverLimit(Exception):
+    """The command went over a limit that the kernel does not hold by itself."""
+
+
+async def _guard(process: asyncio.subprocess.Process, limits: Limits, reaper: Reaper) -> None:
+    """Counts processes where the kernel does not: the limit on them means nothing to root. Ends only by raising."""
+    while True:
+        await asyncio.sleep(GUARD_S)
+        if os.getuid() == 0 and await reaper.count(process) > limits.processes:
+            raise _OverLimit(f"it started more than {limits.processes} processes")
 
 
 class _Tail:
     """Keeps the beginning and the end of a stream of any length."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._left = most
         self._head = b""
         self._tail = b""
         self._dropped = 0
 
     async def drain(self, stream: asyncio.StreamReader) -> None:
         while data := await stream.read(65_536):
+            self._left -= len(data)
+            if self._left < 0:
+                raise _OverLimit("it wrote more output than is allowed")
             if len(self._head) < KEEP:
                 self._head += data
             else:

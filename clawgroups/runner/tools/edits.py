@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import tempfile
-from pathlib import Path
-
 from pydantic import Field
 
 from clawgroups.errors import ToolError
+from clawgroups.runner.beneath import replace_file
 from clawgroups.runner.tools.base import Arguments, ToolContext, ToolResult, describe
-from clawgroups.runner.tools.files import read_text
-from clawgroups.runner.workspace import Workspace
+from clawgroups.runner.tools.text import lines_of, read_bytes
+from clawgroups.runner.tools.threads import check_stopped, in_thread
+from clawgroups.runner.workspace import Spot, Workspace
 
 MOST_WRITTEN = 4_000_000  # characters
 
@@ -33,36 +30,34 @@ class WriteFile:
     )
 
     async def run(self, arguments: WriteArguments, context: ToolContext) -> ToolResult:
-        lines = await asyncio.to_thread(write_text, context.workspace, arguments.path, arguments.content)
+        data = arguments.content.encode("utf-8", "replace")
+        await in_thread(_write, context.workspace, arguments.path, data)
+        lines = len(lines_of(arguments.content))
         return ToolResult(f"Wrote {arguments.path} ({lines} lines).", changed=(arguments.path,))
 
 
-def write_text(workspace: Workspace, path: str, content: str) -> int:
-    """Replaces a file in one move, so that a crash leaves the old or the new one. Returns the number of lines."""
-    real = workspace.resolve(path, write=True)
-    if real.is_dir():
-        raise ToolError(f"{path} is a folder.")
+def _write(workspace: Workspace, path: str, data: bytes) -> None:
+    with workspace.writing:
+        check_stopped()
+        _replace(workspace.locate(path, write=True), data)
+
+
+def _replace(spot: Spot, data: bytes) -> None:
     try:
-        real.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, part = tempfile.mkstemp(dir=real.parent, prefix=".part-")
+        replace_file(spot.base, spot.parts, data)
+    except NotADirectoryError as error:
+        raise ToolError(f"{spot.shown} cannot be written: a part of the path is a file, or was swapped.") from error
     except OSError as error:
-        raise ToolError(f"{path} cannot be written: {error.strerror}.") from error
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace", newline="") as file:
-            file.write(content)
-        os.chmod(part, real.stat().st_mode & 0o777 if real.exists() else 0o644)
-        os.replace(part, real)
-    except OSError as error:
-        Path(part).unlink(missing_ok=True)
-        raise ToolError(f"{path} cannot be written: {error.strerror}.") from error
-    return content.count("\n") + 1
+        raise ToolError(f"{spot.shown} cannot be written: {error.strerror}.") from error
 
 
 class EditArguments(Arguments):
     """Arguments of edit_file."""
 
     path: str = Field(description="The file")
-    old: str = Field(min_length=1, description="Text to replace, exactly as it stands, once in the file")
+    old: str = Field(
+        min_length=1, max_length=MOST_WRITTEN, description="Text to replace, exactly as it stands, once in the file"
+    )
     new: str = Field(max_length=MOST_WRITTEN, description="What takes its place")
 
 
@@ -73,15 +68,27 @@ class EditFile:
     spec = describe("edit_file", "Replace one passage of a file by another.", EditArguments, writes=True)
 
     async def run(self, arguments: EditArguments, context: ToolContext) -> ToolResult:
-        await asyncio.to_thread(self._run, arguments, context.workspace)
+        await in_thread(_edit, context.workspace, arguments)
         return ToolResult(f"Edited {arguments.path}.", changed=(arguments.path,))
 
-    def _run(self, arguments: EditArguments, workspace: Workspace) -> None:
-        workspace.resolve(arguments.path, write=True)
-        text = read_text(workspace, arguments.path)
-        times = text.count(arguments.old)
-        if times == 0:
+
+def _edit(workspace: Workspace, arguments: EditArguments) -> None:
+    """Works on bytes, so that what is no UTF-8 elsewhere in the file stays as it is."""
+    with workspace.writing:
+        check_stopped()
+        spot = workspace.locate(arguments.path, write=True)
+        data = read_bytes(workspace, arguments.path)
+        old, new = arguments.old.encode("utf-8", "replace"), arguments.new.encode("utf-8", "replace")
+        if old not in data and b"\r\n" in data:
+            # read_file shows lines without their ends; who copies from it cannot know of the CR
+            old, new = _with_cr(old), _with_cr(new)
+        at = data.find(old)
+        if at < 0:
             raise ToolError(f"The text is not in {arguments.path}.", hint="Read the file and copy it exactly.")
-        if times > 1:
-            raise ToolError(f"The text stands {times} times in {arguments.path}.", hint="Give more lines around it.")
-        write_text(workspace, arguments.path, text.replace(arguments.old, arguments.new))
+        if data.find(old, at + 1) >= 0:
+            raise ToolError(f"The text stands more than once in {arguments.path}.", hint="Give more lines around it.")
+        _replace(spot, data[:at] + new + data[at + len(old) :])
+
+
+def _with_cr(text: bytes) -> bytes:
+    return text.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import ast
-import asyncio
 import json
 import re
+import warnings
 from pathlib import PurePosixPath
 from typing import Any
 
 from pydantic import Field
 
 from clawgroups.runner.tools.base import Arguments, ToolContext, ToolResult, describe
-from clawgroups.runner.tools.files import read_text
+from clawgroups.runner.tools.text import lines_of, read_bytes
+from clawgroups.runner.tools.threads import in_thread
+from clawgroups.runner.workspace import Workspace
 
 MOST_NAMES = 60
 MOST_MARKS = 40
+MOST_PARSED = 256 * 1024  # bytes of Python; the parser lets nothing else run meanwhile
 LANGUAGES = {
     ".py": "Python", ".pyi": "Python", ".js": "JavaScript", ".mjs": "JavaScript", ".jsx": "JavaScript",
     ".ts": "TypeScript", ".tsx": "TypeScript", ".c": "C", ".h": "C", ".cc": "C++", ".cpp": "C++", ".hpp": "C++",
@@ -29,7 +32,7 @@ _NAMES = {"Makefile": "Make", "Dockerfile": "Docker", "LICENSE": "Text", ".gitig
 _SHEBANG = re.compile(r"^#!.*?\b(python|bash|sh|node|perl|ruby)\d?")
 _SHEBANGS = {"python": "Python", "bash": "Shell", "sh": "Shell", "node": "JavaScript", "perl": "Perl", "ruby": "Ruby"}
 _MARK = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b[:\s]?(.{0,120})")
-_HEADING = re.compile(r"^(#{1,6})\s+(.{1,200})$")
+_HEADING = re.compile(r"^(#{1,6})\s+(.{1,120})")
 _FUNCTION = re.compile(
     r"^\s*(?:export\s+)?(?:default\s+)?(?:pub\s+)?(?:async\s+)?(?:function\*?|fn|func|def|sub)\s+(?:\([^)]{0,80}\)\s*)?(\w{1,80})"
 )
@@ -61,27 +64,31 @@ class MeasureFile:
     )
 
     async def run(self, arguments: MeasureArguments, context: ToolContext) -> ToolResult:
-        text = await asyncio.to_thread(read_text, context.workspace, arguments.path)
-        measures = await asyncio.to_thread(measure, arguments.path, text)
+        measures = await in_thread(_measure, context.workspace, arguments.path)
         return ToolResult(json.dumps(measures, ensure_ascii=False))
 
 
-def measure(path: str, text: str) -> dict[str, Any]:
-    """All measures of one text. Line numbers count from 1."""
-    lines = text.splitlines()
+def _measure(workspace: Workspace, path: str) -> dict[str, Any]:
+    return measure(path, read_bytes(workspace, path))
+
+
+def measure(path: str, data: bytes) -> dict[str, Any]:
+    """All measures of one file's bytes. Line numbers count from 1; lengths are in characters."""
+    text = data.decode("utf-8-sig", "replace")
+    lines = lines_of(text)
     language = language_of(path, lines[0] if lines else "")
     longest = max(range(len(lines)), key=lambda i: len(lines[i]), default=0)
     found: dict[str, Any] = {
         "path": path,
         "language": language,
-        "bytes": len(text.encode("utf-8", "replace")),
+        "bytes": len(data),
         "lines": len(lines),
         "blank": sum(not line.strip() for line in lines),
         "longest_line": {"line": longest + 1 if lines else 0, "length": len(lines[longest]) if lines else 0},
         "marks": _marks(lines),
         "headings": _headings(lines) if language == "Markdown" else [],
     }
-    return found | (_python(text) if language == "Python" else _other(lines))
+    return found | (_python(data, lines) if language == "Python" else _other(lines))
 
 
 def language_of(path: str, first_line: str) -> str:
@@ -114,26 +121,41 @@ def _headings(lines: list[str]) -> list[dict[str, Any]]:
     return found[:MOST_NAMES]
 
 
-def _python(text: str) -> dict[str, Any]:
+def _python(data: bytes, lines: list[str]) -> dict[str, Any]:
+    """By Python's own parser, from the bytes, as a coding line and a byte order mark want it."""
+    if len(data) > MOST_PARSED:
+        return _other(lines) | {"problem": f"is larger than {MOST_PARSED:,} bytes and was read line by line"}
     try:
-        tree = ast.parse(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd escapes in somebody's file are not our affair
+            tree = ast.parse(data)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        return {"functions": [], "classes": [], "imports": [], "problem": f"does not parse: {str(error)[:120]}"}
-    functions = [n.name for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
-    classes = [n.name for n in ast.walk(tree) if isinstance(n, ast.ClassDef)]
+        return _other(lines) | {"problem": f"does not parse: {str(error)[:120] or 'nested too deeply'}"}
+    functions: list[tuple[int, str]] = []
+    classes: list[tuple[int, str]] = []
     imports: set[str] = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            imports.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            imports.add("." * node.level + (node.module or ""))
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                functions.append((node.lineno, node.name))
+            case ast.ClassDef():
+                classes.append((node.lineno, node.name))
+            case ast.Import():
+                imports.update(alias.name for alias in node.names)
+            case ast.ImportFrom():
+                imports.add("." * node.level + (node.module or ""))
+    names = [name for _, name in sorted(functions)], [name for _, name in sorted(classes)]
+    return _defined(*names, imports, doc=(ast.get_docstring(tree) or "").split("\n\n", 1)[0][:300])
+
+
+def _defined(functions: list[str], classes: list[str], imports: set[str], doc: str = "") -> dict[str, Any]:
     return {
-        "functions": functions[:MOST_NAMES],
+        "functions": [name[:80] for name in functions[:MOST_NAMES]],
         "function_count": len(functions),
-        "classes": classes[:MOST_NAMES],
+        "classes": [name[:80] for name in classes[:MOST_NAMES]],
         "class_count": len(classes),
-        "imports": sorted(imports)[:MOST_NAMES],
-        "doc": (ast.get_docstring(tree) or "").split("\n\n", 1)[0][:300],
+        "imports": [name[:120] for name in sorted(imports)[:MOST_NAMES]],
+        "doc": doc,
     }
 
 
@@ -148,11 +170,4 @@ def _other(lines: list[str]) -> dict[str, Any]:
             classes.append(found.group(1))
         elif found := _IMPORT.match(line):
             imports.add(next(group for group in found.groups() if group))
-    return {
-        "functions": functions[:MOST_NAMES],
-        "function_count": len(functions),
-        "classes": classes[:MOST_NAMES],
-        "class_count": len(classes),
-        "imports": sorted(imports)[:MOST_NAMES],
-        "doc": "",
-    }
+    return _defined(functions, classes, imports)

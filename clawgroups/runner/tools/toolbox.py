@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -17,6 +18,7 @@ from clawgroups.runner.tools.files import ListFiles, ReadFile, SearchFiles
 from clawgroups.runner.tools.measure import MeasureFile
 
 log = logging.getLogger("clawgroups.tools")
+MOST_CONTENT = 60_000  # characters
 
 
 class Toolbox:
@@ -50,17 +52,26 @@ class Toolbox:
         if tool is None:
             return ToolResult(f"There is no tool {name!r}. There are: {', '.join(self._tools)}.", ok=False)
         try:
-            checked = tool.arguments.model_validate(json.loads(arguments or "{}"))
+            checked = tool.arguments.model_validate(_read(arguments))
             result = await tool.run(checked, context)
-        except json.JSONDecodeError as error:
-            return ToolResult(f"{name}: the arguments are not JSON ({error}). Send one JSON object.", ok=False)
         except ValidationError as error:
-            return ToolResult(f"{name}: {_what_is_wrong(error)} {_takes(tool.spec)}", ok=False)
+            result = ToolResult(f"{name}: {_what_is_wrong(error)} {_takes(tool.spec)}", ok=False)
         except ToolError as error:
-            return ToolResult(f"{error.sentence} {error.hint}".strip(), ok=False)
+            result = ToolResult(f"{error.sentence} {error.hint}".strip(), ok=False)
         except OSError as error:
-            return ToolResult(f"{name} failed: {error.strerror or error}.", ok=False)
-        return ToolResult(bounded(result.content, 60_000), result.ok, result.changed)
+            result = ToolResult(f"{name} failed: {error.strerror or error}.", ok=False)
+        except Exception as error:
+            log.exception("%s broke", name, extra={"action": "tool_broke"})
+            result = ToolResult(f"{name} broke ({type(error).__name__}: {error}). What it did is not known.", ok=False)
+        return ToolResult(bounded(result.content, MOST_CONTENT), result.ok, result.changed)
+
+
+def _read(arguments: str) -> Any:
+    """Raises ToolError for what is no JSON; a model may write anything."""
+    try:
+        return json.loads(arguments or "{}")
+    except (ValueError, RecursionError) as error:
+        raise ToolError(f"The arguments are not JSON ({error}).", hint="Send one JSON object.") from error
 
 
 def _what_is_wrong(error: ValidationError) -> str:
