@@ -13,8 +13,9 @@ Entry = dict[str, Any]
 
 def say(kind: str, **fields: Any) -> None:
     """Writes one message."""
-    sys.stdout.write(json.dumps({"type": kind, **fields}, ensure_ascii=True) + "\n")
-    sys.stdout.flush()
+    line = json.dumps({"type": kind, **fields}, ensure_ascii=False)
+    sys.stdout.buffer.write(line.encode("utf-8", "replace") + b"\n")  # whatever the locale; never half a character
+    sys.stdout.buffer.flush()
 
 
 def speak(text: str, pace: float) -> None:
@@ -22,14 +23,15 @@ def speak(text: str, pace: float) -> None:
     if pace <= 0:
         say("text", text=text)
         return
-    for word in text.split(" "):
-        say("text", text=word + " ")
+    words = text.split(" ")
+    for number, word in enumerate(words, 1):
+        say("text", text=word if number == len(words) else f"{word} ")
         time.sleep(1 / pace)
 
 
 def messages() -> Iterator[dict[str, Any]]:
     """What the runner says, until the end of input."""
-    for line in sys.stdin:
+    for line in sys.stdin.buffer:
         if line.strip():
             yield json.loads(line)
 
@@ -84,6 +86,11 @@ def ok(result: Entry) -> bool:
     return result.get("fate", "done") in ("", "done")
 
 
+def is_open(result: Entry) -> bool:
+    """Whether a call came to nothing, so that it may be asked for again: it never ran, or nobody knows."""
+    return result.get("fate", "") in ("not_started", "unknown")
+
+
 def settings_of(task: str) -> dict[str, Any]:
     """The JSON object on the task's last line; empty when there is none."""
     try:
@@ -91,3 +98,9 @@ def settings_of(task: str) -> dict[str, Any]:
     except json.JSONDecodeError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def pace_of(settings: dict[str, Any]) -> float:
+    """Words a second; 12 where the task does not say."""
+    pace = settings.get("pace", 12)
+    return float(pace) if isinstance(pace, int | float) else 12.0

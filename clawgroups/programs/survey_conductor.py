@@ -7,12 +7,16 @@ again, also behind steps that a person took in its place.
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from pathlib import PurePosixPath
 from typing import Any
 
-from clawgroups.programs.stdio import Conversation, messages, ok, say, settings_of
+from clawgroups.programs.stdio import Conversation, is_open, messages, ok, say, settings_of
 from clawgroups.programs.survey_report import Measures, as_csv, as_json, markdown, parse_answer
 
+MOST_FILES = 300
+TRIES = 3
 AT_ONCE = 60  # assignments in one turn
 REPORT = "survey.md"
 ROLE = "surveyor"
@@ -63,6 +67,7 @@ BINARY = frozenset(
         ".parquet",
     ]
 )
+_MORE = re.compile(r"^\((\d+) more entries;")
 
 
 def main() -> None:
@@ -83,24 +88,45 @@ def _turn(conversation: Conversation) -> bool:
     """Takes one turn; True when the task has ended."""
     settings = settings_of(conversation.task)
     folder = str(settings.get("folder", "source"))
-    listed = conversation.results("list_files")
-    if not listed:
+    listing = _listing(conversation, folder)
+    if listing is None:
         arguments = {"path": folder, "recursive": True}
         return _call(conversation, f"I list {folder} to see what there is to survey.", [("list_files", arguments)])
-    listing = listed[-1][1]
     if not ok(listing):
         say("result", text=f"The folder could not be listed: {listing.get('content')}")
         return True
-    files, left_out = chosen(str(listing["content"]), int(settings.get("limit", 300)))
-    if not any(ok(result) for _, result in conversation.results("create_subagent")) and files:
+    files, left_out = chosen(str(listing["content"]), _limit(settings))
+    made = [result for arguments, result in conversation.results("create_subagent") if arguments.get("name") == ROLE]
+    if files and not any(ok(result) for result in made):
+        if len(made) >= TRIES:
+            say("result", text=f"No sub-agents can be made here: {made[-1].get('content')}")
+            return True
         arguments = {"name": ROLE, "system_prompt": PROMPT}
         text = f"{len(files)} files are worth a look. I make a kind of sub-agent for them."
         return _call(conversation, text, [("create_subagent", arguments)])
     answers = _answers(conversation)
     missing = [path for path in files if path not in answers]
     if missing:
-        return _assign(conversation, missing, settings, done=len(answers), total=len(files))
+        return _assign(conversation, missing, settings, done=len(files) - len(missing), total=len(files))
     return _report(conversation, folder, files, answers, left_out)
+
+
+def _listing(conversation: Conversation, folder: str) -> dict[str, Any] | None:
+    """The first listing of the whole folder: what a person lists in between does not change the plan."""
+    found = [
+        result
+        for arguments, result in conversation.results("list_files")
+        if arguments.get("path") == folder and arguments.get("recursive") and not arguments.get("pattern")
+    ]
+    certain = [result for result in found if not is_open(result)]
+    if certain:
+        return certain[0]
+    return found[-1] if len(found) >= TRIES else None
+
+
+def _limit(settings: dict[str, Any]) -> int:
+    limit = settings.get("limit", MOST_FILES)
+    return limit if isinstance(limit, int) and limit > 0 else MOST_FILES
 
 
 def _call(conversation: Conversation, text: str, calls: list[tuple[str, dict[str, Any]]]) -> bool:
@@ -117,21 +143,36 @@ def chosen(listing: str, limit: int) -> tuple[list[str], int]:
     paths: list[str] = []
     left_out = 0
     for line in listing.splitlines():
-        size, tab, path = line.partition("\t")
+        if more := _MORE.match(line):
+            left_out += int(more.group(1))
+        size, tab, shown = line.partition("\t")
         if not tab or not size.isdigit():
             continue
-        if PurePosixPath(path).suffix.lower() in BINARY or size == "0" or len(paths) >= limit:
+        path = _path(shown)
+        if not path or PurePosixPath(path).suffix.lower() in BINARY or size == "0" or len(paths) >= limit:
             left_out += 1
         else:
             paths.append(path)
     return paths, left_out
 
 
+def _path(shown: str) -> str:
+    """A path out of a listing, where odd ones stand as JSON strings; empty for a name that is no UTF-8."""
+    if not shown.startswith('"'):
+        return shown
+    try:
+        path = json.loads(shown)
+        path.encode()
+    except (ValueError, AttributeError):
+        return ""
+    return str(path)
+
+
 def _assign(conversation: Conversation, missing: list[str], settings: dict[str, Any], *, done: int, total: int) -> bool:
     calls = []
     for path in missing[:AT_ONCE]:
         line = json.dumps({"path": path, "pace": settings.get("pace", 12)}, ensure_ascii=False)
-        arguments = {"agent": ROLE, "prompt": f"Survey the file {path}.\n{line}", "title": path}
+        arguments = {"agent": ROLE, "prompt": f"Survey the file {_flat(path)}.\n{line}", "title": _flat(path)}
         if settings.get("worker"):
             arguments["member"] = str(settings["worker"])
         calls.append(("assign_task", arguments))
@@ -139,13 +180,19 @@ def _assign(conversation: Conversation, missing: list[str], settings: dict[str, 
     return _call(conversation, text, calls)
 
 
+def _flat(path: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in path)
+
+
 def _answers(conversation: Conversation) -> dict[str, dict[str, Any]]:
     """The last result for each path, from assignments of this program or of a person in its place."""
     found: dict[str, dict[str, Any]] = {}
+    tries: Counter[str] = Counter()
     for arguments, result in conversation.results("assign_task"):
-        path = settings_of(str(arguments.get("prompt", ""))).get("path") or arguments.get("title")
-        if path:
-            found[str(path)] = result
+        path = str(settings_of(str(arguments.get("prompt", ""))).get("path") or arguments.get("title") or "")
+        tries[path] += 1
+        if result.get("fate") != "not_started" or tries[path] >= TRIES:
+            found[path] = result
     return found
 
 
@@ -157,10 +204,10 @@ def _report(
     for path in files:
         result = answers[path]
         words, measures = parse_answer(str(result.get("content", "")))
-        if ok(result) and measures is not None:
-            rows.append((words, measures))
+        if ok(result) and measures is not None and "lines" in measures:
+            rows.append((words, measures | {"path": path}))
         elif ok(result):
-            rows.append((words, {"path": path, "note": words}))
+            failed.append((path, (measures or {}).get("problem") or words))
         else:
             failed.append((path, words or f"ended as {result.get('fate')}"))
     written = {args.get("path"): result for args, result in conversation.results("write_file")}

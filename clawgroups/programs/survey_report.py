@@ -12,15 +12,51 @@ Measures = dict[str, Any]
 
 
 def parse_answer(answer: str) -> tuple[str, Measures | None]:
-    """A worker's message as (words, measures); None where its last line is no JSON object with a path."""
+    """A worker's message as (words, measures); None where its last line is no JSON object of measures."""
     words, _, last = answer.strip().rpartition("\n")
+    measures = parse_measures(last)
+    return (answer.strip(), None) if measures is None else (words.strip(), measures)
+
+
+def parse_measures(text: str) -> Measures | None:
+    """Measures as measure_file makes them. A worker may be a model: what it says is checked field by field."""
     try:
-        measures = json.loads(last)
-    except json.JSONDecodeError:
-        return answer.strip(), None
-    if not isinstance(measures, dict) or "path" not in measures:
-        return answer.strip(), None
-    return words.strip(), measures
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(said, dict) or not isinstance(said.get("path"), str):
+        return None
+    if "lines" not in said:
+        return {name: str(value) for name, value in said.items() if name in ("path", "problem", "note")}
+    longest, marks = said.get("longest_line"), said.get("marks")
+    measures: Measures = {"path": said["path"], "language": str(said.get("language", "Other"))}
+    for name in ("bytes", "lines", "blank", "function_count", "class_count"):
+        measures[name] = _count(said.get(name))
+    measures["longest_line"] = {
+        name: _count(longest.get(name)) if isinstance(longest, dict) else 0 for name in ("line", "length")
+    }
+    measures["marks"] = [
+        {"line": _count(mark.get("line")), "mark": str(mark.get("mark", "")), "text": str(mark.get("text", ""))}
+        for mark in (marks if isinstance(marks, list) else [])
+        if isinstance(mark, dict)
+    ]
+    for name in ("functions", "classes", "imports", "people"):
+        measures[name] = _words(said.get(name))
+    headings = said.get("headings")
+    measures["headings"] = [
+        {"line": _count(h.get("line")), "level": _count(h.get("level")), "text": str(h.get("text", ""))}
+        for h in (headings if isinstance(headings, list) else [])
+        if isinstance(h, dict)
+    ]
+    return measures | {name: str(said[name]) for name in ("doc", "problem", "note") if said.get(name)}
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and value >= 0 else 0
+
+
+def _words(value: object) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else []
 
 
 def markdown(folder: str, rows: list[tuple[str, Measures]], failed: list[tuple[str, str]], left_out: int) -> str:
@@ -31,10 +67,9 @@ def markdown(folder: str, rows: list[tuple[str, Measures]], failed: list[tuple[s
         measures = [m for _, m in good]
         parts += _languages(measures) + _largest(measures) + _longest(measures) + _marks(measures) + _imports(measures)
         parts += _files(good)
-    odd = failed + [(m["path"], str(m.get("problem") or m.get("note", ""))) for _, m in rows if "lines" not in m]
-    if odd:
+    if failed:
         parts += ["", "## Not surveyed", "", "| file | why |", "| --- | --- |"]
-        parts += [f"| {_cell(path)} | {_cell(why)} |" for path, why in odd]
+        parts += [f"| {_cell(path)} | {_cell(why)} |" for path, why in failed]
     return "\n".join(parts) + "\n"
 
 
@@ -44,7 +79,7 @@ def _summary(good: list[tuple[str, Measures]], failed: list[tuple[str, str]], le
     if failed:
         text += f" {len(failed)} could not be surveyed; see the end."
     if left_out:
-        text += f" {left_out} more files were left out (binary, generated, or over the limit)."
+        text += f" {left_out} more files were left out (empty, binary, generated, or over the limit)."
     return text if good or failed else "There was nothing to survey: the folder holds no text files."
 
 
@@ -54,7 +89,7 @@ def _languages(measures: list[Measures]) -> list[str]:
     for m in measures:
         files[m["language"]] += 1
         lines[m["language"]] += m["lines"]
-    rows = [f"| {name} | {files[name]} | {count:,} |" for name, count in lines.most_common()]
+    rows = [f"| {_cell(name)} | {files[name]} | {count:,} |" for name, count in lines.most_common()]
     return ["## Languages", "", "| language | files | lines |", "| --- | ---: | ---: |", *rows]
 
 
@@ -74,7 +109,7 @@ def _marks(measures: list[Measures]) -> list[str]:
     found = [(m["path"], mark) for m in measures for mark in m["marks"]]
     if not found:
         return ["", "## Open marks", "", "No TODO, FIXME, XXX or HACK was found."]
-    rows = [f"| {_cell(p)}:{mark['line']} | {mark['mark']} | {_cell(mark['text'])} |" for p, mark in found[:200]]
+    rows = [f"| {_cell(p)}:{mark['line']} | {_cell(mark['mark'])} | {_cell(mark['text'])} |" for p, mark in found[:200]]
     return ["", "## Open marks", "", "| where | mark | text |", "| --- | --- | --- |", *rows]
 
 
@@ -88,7 +123,7 @@ def _imports(measures: list[Measures]) -> list[str]:
 
 def _files(good: list[tuple[str, Measures]]) -> list[str]:
     rows = [
-        f"| {_cell(m['path'])} | {m['language']} | {m['lines']:,} | {m.get('function_count', 0)} | "
+        f"| {_cell(m['path'])} | {_cell(m['language'])} | {m['lines']:,} | {m.get('function_count', 0)} | "
         f"{m.get('class_count', 0)} | {_cell(_first_words(words, m))} |"
         for words, m in sorted(good, key=lambda row: row[1]["path"])
     ]
@@ -105,9 +140,10 @@ def _first_words(words: str, measures: Measures) -> str:
 
 def _cell(text: str) -> str:
     """Text that cannot break out of a table cell, whatever it holds."""
-    flat = " ".join(str(text).split())
-    for mark in ("\\", "|", "`", "<", "*", "[", "]"):
-        flat = flat.replace(mark, f"\\{mark}" if mark != "<" else "&lt;")
+    flat = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
+    flat = flat.replace("&", "&amp;").replace("<", "&lt;").replace("://", ":&#47;/")
+    for mark in ("\\", "|", "`", "*", "_", "~", "$", "[", "]"):
+        flat = flat.replace(mark, f"\\{mark}")
     return flat
 
 
@@ -129,11 +165,11 @@ def as_csv(rows: list[tuple[str, Measures]]) -> str:
     for _, m in sorted(rows, key=lambda row: str(row[1]["path"])):
         if "lines" in m:
             writer.writerow([
-                _plain(m["path"]), m["language"], m["lines"], m["bytes"], m.get("function_count", 0),
+                _plain(m["path"]), _plain(m["language"]), m["lines"], m["bytes"], m.get("function_count", 0),
                 m.get("class_count", 0), len(m["marks"]), m["longest_line"]["length"],
             ])  # fmt: skip
     return out.getvalue()
 
 
 def _plain(text: str) -> str:
-    return "'" + text if text[:1] in "=+-@\t" else text
+    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

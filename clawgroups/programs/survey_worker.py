@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from clawgroups.programs.stdio import Conversation, messages, ok, say, settings_of, speak
+from clawgroups.programs.stdio import Conversation, is_open, messages, ok, pace_of, say, settings_of, speak
+from clawgroups.programs.survey_report import parse_measures
 
 READ_LINES = 120
+TRIES = 3
 
 
 def main() -> None:
@@ -30,7 +32,7 @@ def main() -> None:
 def _turn(conversation: Conversation) -> bool:
     """Takes one turn; True when the task has ended."""
     settings = settings_of(conversation.task)
-    path, pace = str(settings.get("path", "")), float(settings.get("pace", 12))
+    path, pace = str(settings.get("path", "")), pace_of(settings)
     if not path:
         say("result", text="I was given no file to survey; the task's last line must be JSON with a path.")
         return True
@@ -59,8 +61,12 @@ def _turn(conversation: Conversation) -> bool:
 
 
 def _last(conversation: Conversation, tool: str, path: str) -> dict[str, Any] | None:
+    """The result that counts; None where the tool is still to be called (both tools are safe to repeat)."""
     found = [result for arguments, result in conversation.results(tool) if arguments.get("path") == path]
-    return found[-1] if found else None
+    certain = [result for result in found if not is_open(result)]
+    if certain:
+        return certain[-1]
+    return found[-1] if len(found) >= TRIES else None
 
 
 def describe(
@@ -70,10 +76,10 @@ def describe(
     if not ok(measured):
         reason = measured.get("content") or f"the call ended as {measured.get('fate')}"
         return f"{path} could not be measured: {reason}", {"path": path, "problem": reason}
-    try:
-        measures: dict[str, Any] = json.loads(measured["content"])
-    except json.JSONDecodeError:
-        return f"{path}: a person supplied: {measured['content']}", {"path": path, "note": measured["content"]}
+    measures = parse_measures(str(measured.get("content", "")))
+    if measures is None:
+        note = str(measured.get("content", ""))
+        return f"{path}: measure_file answered what is no measure: {note[:300]}", {"path": path, "note": note[:300]}
     sentences = [_what(measures), _purpose(measures, read), _defines(measures), _notable(measures)]
     told = [text for text in conversation.by_people() if text.strip()]
     if told:

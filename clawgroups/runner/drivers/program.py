@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
-import collections
 import json
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+import msgspec
 
 from clawgroups.errors import DriverError
 from clawgroups.group.members import ProgramConfig
 from clawgroups.group.thread import Entry, ToolCall, Turn
 from clawgroups.group.tools import ToolSpec
 from clawgroups.runner.drivers.base import OnDelta
+from clawgroups.runner.drivers.program_pipe import ProgramPipe
 from clawgroups.runner.drivers.program_protocol import (
     Calls,
     Failure,
     Log,
     Result,
     Text,
-    parse,
     results_message,
     task_message,
 )
@@ -30,7 +31,7 @@ from clawgroups.runner.reaper import Reaper
 
 log = logging.getLogger("clawgroups.program")
 IDLE_S = 600.0
-KEPT_ERROR_LINES = 20
+MOST_TEXT = 4_000_000  # characters of one turn
 _PASSED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
 
 
@@ -56,71 +57,72 @@ class ProgramDriver:
         self._reaper = reaper
         self._seat = seat
         self._idle_s = idle_s
-        self._process: asyncio.subprocess.Process | None = None
-        self._errors: collections.deque[str] = collections.deque(maxlen=KEPT_ERROR_LINES)
-        self._drain: asyncio.Task[None] | None = None
+        self._pipe: ProgramPipe | None = None
         self._told = 0
-        self._lines = 0
+        self._asked: list[str] = []  # ids of the calls that the program made last, as it wrote them
 
     async def turn(self, thread: Sequence[Entry], tools: Sequence[ToolSpec], on_delta: OnDelta) -> Turn:
         """One turn: tells the program what is new and reads until it calls tools or ends."""
-        if self._process is None or self._process.returncode is not None:
-            await self._start()
+        pipe = self._pipe
+        if pipe is None or pipe.ended:
+            pipe = await self._start()
             message = task_message(*self._who, thread, tools)
         else:
-            message = results_message(thread[self._told :])
-        self._told = len(thread) + 1  # the turn that this call makes is the thread's next entry
-        await self._send(message)
-        return await self._read(on_delta)
+            pipe.check_silent()
+            message = results_message(self._news(thread))
+        self._told = len(thread)
+        pipe.send(message)
+        return await self._read(pipe, on_delta)
 
     async def close(self) -> None:
         """Ends the program; the seat proves that nothing of it is left."""
-        if self._process is not None:
+        if self._pipe is not None:
             await self._reaper.stop(self._seat)
-        if self._drain is not None:
-            self._drain.cancel()
+            await self._pipe.close()
 
-    async def _start(self) -> None:
+    async def _start(self) -> ProgramPipe:
+        if self._pipe is not None:
+            await self._pipe.close()
         command = [part.replace("{python}", sys.executable) for part in self._config.command]
         env = {name: os.environ[name] for name in _PASSED if name in os.environ} | self._config.env
+        if shutil.which(self._cwd / command[0] if "/" in command[0] else command[0], path=env.get("PATH")) is None:
+            raise _cannot_start(command[0], "there is no such program, or it is not executable")
         try:
-            self._process = await self._reaper.spawn(self._seat, command, cwd=self._cwd, env=env)
-        except OSError as error:
-            raise DriverError(
-                f"The program {command[0]!r} cannot be started: {error.strerror or error}.",
-                kind="program",
-                hint="Is it installed on the runner's machine, and executable?",
-            ) from error
-        self._lines = 0
-        self._drain = asyncio.ensure_future(self._keep_errors(self._process))
+            process = await self._reaper.spawn(self._seat, command, cwd=self._cwd, env=env)
+        except (OSError, ValueError) as error:
+            raise _cannot_start(command[0], getattr(error, "strerror", None) or str(error)) from error
+        self._pipe = ProgramPipe(process, self._idle_s)
+        return self._pipe
 
-    async def _keep_errors(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stderr is not None
-        while data := await process.stderr.read(65_536):
-            self._errors.extend(data.decode("utf-8", "replace").splitlines()[-KEPT_ERROR_LINES:])
+    def _news(self, thread: Sequence[Entry]) -> list[Entry]:
+        """What the thread gained, without the program's own turn, under the ids that the program knows."""
+        news = list(thread[self._told :])
+        own = next((at for at, entry in enumerate(news) if entry.role == "assistant"), None)
+        if own is None:
+            return news
+        mine = news.pop(own)
+        ids = dict(zip((call.id for call in mine.calls), self._asked, strict=False))
+        return [
+            msgspec.structs.replace(entry, call_id=ids[entry.call_id]) if entry.call_id in ids else entry
+            for entry in news
+        ]
 
-    async def _send(self, message: bytes) -> None:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(message)
-            await self._process.stdin.drain()
-        except (BrokenPipeError, ConnectionResetError):
-            log.debug("the program closed its input; its output tells why")
-
-    async def _read(self, on_delta: OnDelta) -> Turn:
+    async def _read(self, pipe: ProgramPipe, on_delta: OnDelta) -> Turn:
         words: list[str] = []
         reasoning: list[str] = []
+        room = MOST_TEXT
         while True:
-            said = parse(await self._line(), self._lines)
+            said = await pipe.receive("".join(words))
             match said:
-                case Text(type="reasoning"):
-                    reasoning.append(said.text)
-                    on_delta("reasoning", said.text)
                 case Text():
-                    words.append(said.text)
-                    on_delta("text", said.text)
+                    room -= len(said.text)
+                    if room < 0:
+                        sentence = f"The program said more than {MOST_TEXT:,} characters in one turn."
+                        raise DriverError(sentence, kind="protocol", partial="".join(words))
+                    (reasoning if said.type == "reasoning" else words).append(said.text)
+                    on_delta(said.type, said.text)
                 case Calls():
+                    self._asked = [call.id for call in said.calls]
                     return _turn("".join(words) + said.text, "".join(reasoning), said)
                 case Result():
                     return Turn(content=said.text, reasoning="".join(reasoning))
@@ -129,34 +131,10 @@ class ProgramDriver:
                 case Failure():
                     raise DriverError(said.sentence, kind="program", hint=said.hint, partial="".join(words))
 
-    async def _line(self) -> bytes:
-        assert self._process is not None
-        assert self._process.stdout is not None
-        while True:
-            self._lines += 1
-            try:
-                line = await asyncio.wait_for(self._process.stdout.readline(), self._idle_s)
-            except TimeoutError as error:
-                raise DriverError(f"The program said nothing for {self._idle_s:g} s.", kind="silent") from error
-            except ValueError as error:
-                raise DriverError(f"The program's line {self._lines} is too long.", kind="protocol") from error
-            if not line:
-                raise await self._ended()
-            if line.strip():
-                return line
 
-    async def _ended(self) -> DriverError:
-        assert self._process is not None
-        status = await self._process.wait()
-        if self._drain is not None:
-            await asyncio.wait({self._drain}, timeout=1.0)
-        self._reaper.forget(self._process, self._seat)
-        tail = "\n".join(list(self._errors)[-5:])
-        return DriverError(
-            f"The program ended with status {status} and no result.",
-            kind="program",
-            hint=f"Its last words on standard error:\n{tail}" if tail else "It wrote nothing on standard error.",
-        )
+def _cannot_start(program: str, why: str) -> DriverError:
+    hint = "Is it installed on the runner's machine, and executable?"
+    return DriverError(f"The program {program!r} cannot be started: {why}.", kind="program", hint=hint)
 
 
 def _turn(words: str, reasoning: str, said: Calls) -> Turn:

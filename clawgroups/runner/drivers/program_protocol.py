@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -17,7 +17,6 @@ from clawgroups.group.thread import Entry
 from clawgroups.group.tools import ToolSpec
 
 VERSION = 1
-MAX_LINE = 4 * 1024 * 1024
 
 
 class _Said(BaseModel):
@@ -69,11 +68,11 @@ class Failure(_Said):
     hint: str = ""
 
 
-Said = Annotated[Text | Calls | Result | Log | Failure, Field(discriminator="type")]
-_adapter: TypeAdapter[Text | Calls | Result | Log | Failure] = TypeAdapter(Said)
+Said: TypeAlias = Text | Calls | Result | Log | Failure
+_adapter: TypeAdapter[Said] = TypeAdapter(Annotated[Said, Field(discriminator="type")])
 
 
-def parse(line: bytes, number: int) -> Text | Calls | Result | Log | Failure:
+def parse(line: bytes, number: int) -> Said:
     """What a program said. Raises DriverError that names the line and what is wrong with it."""
     try:
         return _adapter.validate_json(line)
