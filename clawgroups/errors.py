@@ -117,6 +117,7 @@ class LinkError(ClawError):
     """The wire to a runner broke."""
 
     code = "link"
+    status = 503
 
 
 class DriverError(ClawError):

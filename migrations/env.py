@@ -1,14 +1,15 @@
-"""Runs migrations on the connection that the ledger (or the alembic command) hands over."""
+"""Runs migrations on the connection that the ledger hands over, in the transaction that it is in."""
 
 from __future__ import annotations
 
 from alembic import context
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection
 
 from clawgroups.ledger.tables import metadata
 
 
-def _run(connection: Connection) -> None:
+def main(connection: Connection) -> None:
+    """``render_as_batch``: SQLite changes a column only by making the table anew."""
     context.configure(
         connection=connection,
         target_metadata=metadata,
@@ -19,15 +20,4 @@ def _run(connection: Connection) -> None:
         context.run_migrations()
 
 
-def main() -> None:
-    """Uses the connection in the configuration's attributes, or opens the configured URL."""
-    connection = context.config.attributes.get("connection")
-    if connection is not None:
-        _run(connection)
-        return
-    engine = create_engine(context.config.get_main_option("sqlalchemy.url") or "")
-    with engine.connect() as own:
-        _run(own)
-
-
-main()
+main(context.config.attributes["connection"])

@@ -2,42 +2,67 @@
 
 from __future__ import annotations
 
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from clawgroups.errors import LedgerError, LedgerStopped
 
 _WORDS = {
     "database or disk is full": "The disk is full.",
-    "disk i/o error": "The disk does not answer (I/O error).",
+    "disk i/o error": "The disk does not answer, or the file may not grow any more (I/O error).",
     "malformed": "The database file is damaged.",
     "not a database": "The file is not a database.",
     "readonly": "The database file may not be written.",
+    "unable to open database file": "The database file cannot be opened.",
+    "database is locked": "Another program holds the database file locked.",
     "no space left": "The disk is full.",
     "file too large": "The database file may not grow any more (file size limit).",
+    "connect call failed": "The database server does not answer.",
+    "connection refused": "The database server does not answer.",
+    "connection was closed": "The database server closed the connection.",
+    "connection is closed": "The database server closed the connection.",
+    "terminating connection": "The database server closed the connection.",
+    "connection_lost": "The database server closed the connection.",
+    "shutting down": "The database server is shutting down.",
 }
+_ROW_STATES = ("22", "23", "54")  # SQLSTATE classes: data exception, integrity violation, a limit of the program
+_OF_PYTHON = (OverflowError, UnicodeError, TypeError, ValueError, KeyError)  # a value that no driver can bind
 
 
 class BadRow(LedgerError):
     """A row does not fit the tables; its batch was not committed."""
 
     code = "bad_row"
+    hint = "Mend the input: the words or numbers in it cannot be kept."
 
 
 def fault_of(error: Exception) -> LedgerError:
     """BadRow where the input is to blame, LedgerStopped where the database is."""
     if isinstance(error, LedgerError):
         return error
-    if isinstance(error, (IntegrityError, DataError)):
+    if _blames_the_row(error):
         return BadRow(f"The ledger refused a row: {_first_line(error)}")
-    if isinstance(error, StatementError) and not isinstance(error, DBAPIError):
-        return BadRow(f"A row could not be bound: {_first_line(error)}")
-    text = str(error).lower()
-    for mark, sentence in _WORDS.items():
-        if mark in text:
-            return LedgerStopped(f"{sentence} Nothing acknowledged is lost.")
-    return LedgerStopped(f"The database failed: {_first_line(error)} Nothing acknowledged is lost.")
+    return LedgerStopped(f"{_sentence(error)} Nothing acknowledged is lost.")
+
+
+def _blames_the_row(error: Exception) -> bool:
+    if isinstance(error, DBAPIError):
+        state = str(getattr(error.orig, "sqlstate", None) or "")
+        unbound = "invalid input for query argument" in str(error)  # asyncpg, before anything is sent
+        return isinstance(error, (IntegrityError, DataError)) or state.startswith(_ROW_STATES) or unbound
+    if isinstance(error, SQLAlchemyError):
+        return isinstance(error, StatementError)
+    return isinstance(error, _OF_PYTHON)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "The database did not answer in time."
+    text = f"{type(error).__name__} {error}".lower()
+    found = next((sentence for mark, sentence in _WORDS.items() if mark in text), "")
+    return found or f"The database failed: {_first_line(error)}"
 
 
 def _first_line(error: Exception) -> str:
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    return str(cause).split("\n", 1)[0][:300]
+    line = str(cause).split("\n", 1)[0][:300] or type(cause).__name__
+    return line if line.endswith(".") else f"{line}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import logging
+import os
 import sqlite3
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 
 from clawgroups.errors import LedgerStopped, LedgerTooNew
+from clawgroups.ledger.tables import metadata
 
 log = logging.getLogger("clawgroups.ledger")
 KEEP_BACKUPS = 5
@@ -23,7 +25,8 @@ KEEP_BACKUPS = 5
 def config() -> Config:
     """Alembic's configuration, found in the checkout or in the installed wheel alike."""
     made = Config()
-    made.set_main_option("script_location", str(importlib.resources.files("migrations")))
+    folder = str(importlib.resources.files("migrations"))
+    made.set_main_option("script_location", folder.replace("%", "%%"))  # the option is a template
     return made
 
 
@@ -32,40 +35,75 @@ def head() -> str:
     return str(ScriptDirectory.from_config(config()).get_current_head())
 
 
-def upgrade(connection: Connection) -> None:
-    """Applies what is missing. Raises LedgerTooNew for a revision that this program does not know."""
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Applies what is missing, in the transaction that ``connection`` is in."""
     made = config()
     made.attributes["connection"] = connection
-    command.upgrade(made, "head")
+    command.upgrade(made, revision)
 
 
 def check(connection: Connection) -> str | None:
-    """The database's revision (None: empty). Raises LedgerTooNew when it is not one of ours."""
-    if "alembic_version" not in inspect(connection).get_table_names():
+    """The database's revision (None: empty). Reads only.
+
+    Raises LedgerTooNew when the revision is not one of ours, LedgerStopped when the tables are somebody else's.
+    """
+    present = set(inspect(connection).get_table_names())
+    if "alembic_version" not in present:
+        foreign = sorted(present & set(metadata.tables))
+        if foreign:
+            raise LedgerStopped(
+                f"The database holds tables of another program: {', '.join(foreign)}.",
+                hint="Give Claw Groups a database of its own.",
+            )
         return None
-    present = MigrationContext.configure(connection).get_current_revision()
+    revision = MigrationContext.configure(connection).get_current_revision()
     known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
-    if present is not None and present not in known:
+    if revision is not None and revision not in known:
         raise LedgerTooNew(
-            f"The database is at revision {present}, which this version does not know; its newest is {head()}."
+            f"The database is at revision {revision}, which this version does not know; its newest is {head()}."
         )
-    return present
+    return revision
 
 
-def backup(path: Path, revision: str | None) -> Path:
-    """A consistent copy of a SQLite file beside it; older copies than the last five are removed."""
+def backups_of(path: Path) -> list[Path]:
+    """The backups of a SQLite file that lie beside it, the oldest first."""
+    made = [copy for copy in path.parent.glob(f"{path.name}.backup-*") if not copy.name.endswith(("-wal", "-shm"))]
+    return sorted(made, key=lambda copy: copy.stat().st_mtime_ns)
+
+
+def backup(path: Path, revision: str) -> Path:
+    """A consistent copy of a SQLite file beside it, safe on the disk; older ones than the last five are removed.
+
+    Raises LedgerStopped when there is no room for it; what was there stays.
+    """
     stamp = time.strftime("%Y%m%d-%H%M%S")
-    copy = path.with_name(f"{path.name}.backup-{revision or 'empty'}-{stamp}")
+    copy = _free_name(path.with_name(f"{path.name}.backup-{revision}-{stamp}"))
     try:
-        source, target = sqlite3.connect(path), sqlite3.connect(copy)
-        try:
-            source.backup(target)
-        finally:
-            source.close()
-            target.close()
-    except sqlite3.DatabaseError as error:
+        _copy(path, copy)
+    except (sqlite3.Error, OSError) as error:
+        copy.unlink(missing_ok=True)
         raise LedgerStopped(f"The backup before the upgrade failed: {error}.") from error
     log.info("backup made before the upgrade: %s", copy, extra={"action": "backup"})
-    for old in sorted(path.parent.glob(f"{path.name}.backup-*"), key=lambda p: p.stat().st_mtime)[:-KEEP_BACKUPS]:
+    for old in backups_of(path)[:-KEEP_BACKUPS]:
         old.unlink()
     return copy
+
+
+def _free_name(wanted: Path) -> Path:
+    number, free = 1, wanted
+    while free.exists():
+        number += 1
+        free = wanted.with_name(f"{wanted.name}.{number}")
+    return free
+
+
+def _copy(path: Path, copy: Path) -> None:
+    source, target = sqlite3.connect(path), sqlite3.connect(copy)
+    try:
+        source.backup(target)
+        target.execute("PRAGMA journal_mode=DELETE")  # one file, complete by itself
+    finally:
+        source.close()
+        target.close()
+    with copy.open("rb") as written:
+        os.fsync(written.fileno())

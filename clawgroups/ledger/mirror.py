@@ -43,6 +43,7 @@ class Rows:
         self.requests: dict[str, Row] = {}
         self.requests_closed: list[Row] = []
         self.artifacts: dict[tuple[str, str], Row] = {}
+        self.snapshots: list[Row] = []
         self.usage: dict[tuple[str, str, str], Row] = {}
         self.members: dict[str, Row] = {}
         self.members_left: dict[str, Row] = {}
@@ -233,6 +234,7 @@ def _call_status(status: str) -> Callable[[Rows, Group, ev.Recorded, Any], None]
 def _call_closed(rows: Rows, group: Group, recorded: ev.Recorded, event: ev.CallClosed) -> None:
     end = {"status": "closed", "fate": event.fate.value, "closed_seq": recorded.seq, "closed_at": recorded.at}
     _change_call(rows, group, event.agent, event.call, end)
+    _add_snapshot(rows, group.id, recorded, event.snapshot)
     for path in event.changed:
         rows.artifacts[event.agent, path] = {
             "agent_id": event.agent,
@@ -242,6 +244,17 @@ def _call_closed(rows: Rows, group: Group, recorded: ev.Recorded, event: ev.Call
             "at": recorded.at,
             "snapshot": clean(event.snapshot),
         }
+
+
+def _stopped(rows: Rows, group: Group, recorded: ev.Recorded, event: ev.DriverStopped) -> None:
+    _add_snapshot(rows, group.id, recorded, event.snapshot)
+
+
+def _add_snapshot(rows: Rows, group_id: str, recorded: ev.Recorded, tree: str) -> None:
+    if tree:
+        rows.snapshots.append(
+            {"agent_id": recorded.agent, "seq": recorded.seq, "group_id": group_id, "tree": clean(tree)}
+        )
 
 
 def _request_opened(rows: Rows, group: Group, recorded: ev.Recorded, event: ev.RequestOpened) -> None:
@@ -348,6 +361,7 @@ _ADD: dict[type[ev.Event], Callable[[Rows, Group, ev.Recorded, Any], None]] = {
     ev.CallWaits: _call_status(""),
     ev.CallUncertain: _call_status("unknown"),
     ev.CallClosed: _call_closed,
+    ev.DriverStopped: _stopped,
     ev.RequestOpened: _request_opened,
     ev.RequestAnswered: _request_answered,
     ev.RequestWithdrawn: _request_withdrawn,

@@ -2,92 +2,125 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import Row, Select, and_, func, select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Executable, Row, func, select, text, union
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from clawgroups.errors import NotFound
 from clawgroups.group import events as ev
 from clawgroups.group.state import Agent, Group, Request, RequestKind
 from clawgroups.group.thread import Entry
-from clawgroups.ids import group_of
 from clawgroups.ledger import tables as t
-from clawgroups.ledger.transcript import KINDS, entries_of
+from clawgroups.ledger.audit import audit
+from clawgroups.ledger.faults import fault_of
+from clawgroups.ledger.mirror import HOUSE
+from clawgroups.ledger.threads import END, Threads
 
 PAGE = 200
 _group = msgspec.json.Decoder(Group)
 _agent = msgspec.json.Decoder(Agent)
+_IN_ORDER = (t.requests.c.opened_at, func.length(t.requests.c.id), t.requests.c.id)  # r10 comes after r2
 
 
 class Reader:
-    """Queries named after what they are for."""
+    """Queries named after what they are for. All raise LedgerStopped when the database cannot be read."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, connection: AsyncConnection | None = None) -> None:
         self._engine = engine
+        self._connection = connection
+        self._threads = Threads(self.rows)
 
-    async def _all(self, query: Select[Any]) -> list[Row[Any]]:
-        async with self._engine.connect() as connection:
-            return list((await connection.execute(query)).all())
+    async def rows(self, query: Executable) -> Sequence[Row[Any]]:
+        """What ``query`` finds."""
+        try:
+            if self._connection is not None:
+                return (await self._connection.execute(query)).all()
+            async with self._engine.connect() as connection:
+                return (await connection.execute(query)).all()
+        except Exception as error:
+            raise fault_of(error) from error
+
+    @contextlib.asynccontextmanager
+    async def frozen(self) -> AsyncIterator[Reader]:
+        """A reader of this instant: whatever is written meanwhile, all its answers fit each other."""
+        if self._connection is not None:
+            yield self
+            return
+        try:
+            connection = await self._engine.connect()
+        except Exception as error:
+            raise fault_of(error) from error
+        try:
+            yield Reader(self._engine, connection)
+        finally:
+            await connection.close()
 
     # --- groups --------------------------------------------------------------------------------------
 
     async def unfinished(self) -> list[str]:
-        """Groups that a restarted server must go on with, and the house."""
-        seated = select(t.agents.c.group_id).where(t.agents.c.state.contains('"seat":'))
-        query = select(t.groups.c.id).where((t.groups.c.ended_at == 0) | t.groups.c.id.in_(seated))
-        return [row.id for row in await self._all(query)]
+        """Groups that a restarted server must go on with: not ended, or with a sub-agent that still holds a seat."""
+        query = union(
+            select(t.groups.c.id).where(t.UNFINISHED), select(t.agents.c.group_id.label("id")).where(t.SEATED)
+        )
+        return sorted(row.id for row in await self.rows(query))
 
     async def group_ids(self, limit: int = 500) -> list[str]:
         """All groups, newest first."""
-        query = select(t.groups.c.id).where(t.groups.c.id != "house").order_by(t.groups.c.created_at.desc())
-        return [row.id for row in await self._all(query.limit(limit))]
+        column = t.groups.c
+        query = select(column.id).where(column.id != HOUSE).order_by(column.created_at.desc(), column.id.desc())
+        return [row.id for row in await self.rows(query.limit(limit))]
 
     async def load_group(self, group_id: str) -> Group:
-        """The present state from the mirrored tables, not from history. Raises NotFound."""
-        found = await self._all(select(t.groups.c.state).where(t.groups.c.id == group_id))
+        """The present state from the mirrored tables, not from history: summaries only. Raises NotFound."""
+        async with self.frozen() as frozen:
+            found = await frozen.rows(select(t.groups.c.state).where(t.groups.c.id == group_id))
+            if not found:
+                raise NotFound(f"There is no group {group_id}.")
+            of_group = select(t.agents.c.state).where(t.agents.c.group_id == group_id)
+            agents = [_agent.decode(row.state) for row in await frozen.rows(of_group.order_by(t.agents.c.number))]
+            waiting = select(t.requests).where(t.requests.c.group_id == group_id, t.STILL_OPEN)
+            requests = [_request_of(row) for row in await frozen.rows(waiting.order_by(*_IN_ORDER))]
+        return replace(
+            _group.decode(found[0].state),
+            agents={agent.id: agent for agent in agents},
+            requests={request.id: request for request in requests},
+        )
+
+    async def seq(self, group_id: str) -> int:
+        """The number of a group's last event. Raises NotFound."""
+        found = await self.rows(select(t.groups.c.seq).where(t.groups.c.id == group_id))
         if not found:
             raise NotFound(f"There is no group {group_id}.")
-        group = _group.decode(found[0].state)
-        rows = await self._all(
-            select(t.agents.c.state).where(t.agents.c.group_id == group_id).order_by(t.agents.c.number)
-        )
-        agents = [_agent.decode(row.state) for row in rows]
-        open_requests = await self._all(
-            select(t.requests)
-            .where(t.requests.c.group_id == group_id, t.requests.c.state == "open")
-            .order_by(t.requests.c.opened_at, t.requests.c.id)
-        )
-        return replace(
-            group,
-            agents={agent.id: agent for agent in agents},
-            requests={row.id: _request_of(row) for row in open_requests},
-        )
+        return int(found[0].seq)
 
     # --- events --------------------------------------------------------------------------------------
 
+    async def event_rows(
+        self, group_id: str, after: int = 0, limit: int = PAGE, *, agent: str = ""
+    ) -> Sequence[Row[Any]]:
+        """A page of the append-only record as it was written, in order; of one sub-agent's where asked."""
+        column = t.events.c
+        of = column.agent_id == agent if agent else column.group_id == group_id
+        return await self.rows(select(t.events).where(of, column.seq > after).order_by(column.seq).limit(limit))
+
     async def events(self, group_id: str, after: int = 0, limit: int = PAGE) -> list[ev.Recorded]:
         """A page of the append-only record, in order."""
-        query = (
-            select(t.events)
-            .where(t.events.c.group_id == group_id, t.events.c.seq > after)
-            .order_by(t.events.c.seq)
-            .limit(limit)
-        )
-        return [_recorded(row) for row in await self._all(query)]
+        return [_recorded(row) for row in await self.event_rows(group_id, after, limit)]
 
-    async def all_events(self, group_id: str) -> AsyncIterator[ev.Recorded]:
-        """The whole record, page by page."""
+    async def all_events(self, group_id: str, *, agent: str = "") -> AsyncIterator[ev.Recorded]:
+        """The whole record, or one sub-agent's, page by page."""
         after = 0
-        while page := await self.events(group_id, after, 1_000):
-            for recorded in page:
-                yield recorded
+        while page := await self.event_rows(group_id, after, 1_000, agent=agent):
+            for row in page:
+                yield _recorded(row)
             after = page[-1].seq
 
-    # --- threads -------------------------------------------------------------------------------------
+    # --- sub-agents ----------------------------------------------------------------------------------
 
     async def transcript(
         self,
@@ -100,54 +133,26 @@ class Reader:
     ) -> list[Entry]:
         """A page of a sub-agent's thread, oldest first; with ``before`` the page that ends there.
 
-        A fork's thread begins with its origin's up to the step it was forked from. ``for_driver`` leaves out
-        what only people see (late writes of old drivers).
+        It is the last page when it is shorter than ``limit``; entries of one event are never torn apart, so it may
+        be longer. A fork's thread begins with its origin's up to the step it was forked from. ``for_driver``
+        leaves out what only people see (late writes of old drivers). Raises NotFound.
         """
-        own = await self._own_entries(agent_id, after, before, limit)
-        origin = [] if after or before else await self._origin(agent_id)
-        entries = origin + own
-        if for_driver:
-            return [entry for entry in entries if entry.kind != "late"]
-        return entries
-
-    async def _own_entries(self, agent_id: str, after: int, before: int, limit: int) -> list[Entry]:
-        conditions = [t.events.c.agent_id == agent_id, t.events.c.seq > after, t.events.c.kind.in_(KINDS)]
-        if before:
-            conditions.append(t.events.c.seq < before)
-        order = t.events.c.seq.desc() if before else t.events.c.seq
-        rows = await self._all(select(t.events).where(and_(*conditions)).order_by(order).limit(limit))
-        if before:
-            rows.reverse()
-        return [entry for row in rows for entry in entries_of(row.seq, row.at, ev.decode(row.kind, row.body))]
-
-    async def _origin(self, agent_id: str) -> list[Entry]:
-        agent = await self.agent_state(agent_id)
-        if not agent.forked_from:
-            return []
-        thread = await self.transcript(agent.forked_from, limit=100_000, for_driver=True)
-        kept: list[Entry] = []
-        for entry in thread:
-            if entry.role == "assistant" and entry.step > agent.forked_step:
-                break
-            kept.append(entry)
-        return kept
+        async with self.frozen() as frozen:
+            return await frozen._threads.page(agent_id, after, before, limit, late=not for_driver)
 
     async def agent_state(self, agent_id: str) -> Agent:
         """A sub-agent's summary as mirrored. Raises NotFound."""
-        rows = await self._all(select(t.agents.c.state).where(t.agents.c.id == agent_id))
-        if not rows:
-            raise NotFound(f"There is no sub-agent {agent_id}.")
-        return _agent.decode(rows[0].state)
+        return await self._threads.agent(agent_id)
 
     async def agent_texts(self, agent_id: str) -> dict[str, str]:
         """Title, task, system prompt and acceptance criteria; a fork's are its origin's."""
-        rows = await self._all(select(t.agent_tasks).where(t.agent_tasks.c.agent_id == agent_id))
+        rows = await self.rows(select(t.agent_tasks).where(t.agent_tasks.c.agent_id == agent_id))
         if not rows:
             raise NotFound(f"There is no sub-agent {agent_id}.")
         if not rows[0].task:
             agent = await self.agent_state(agent_id)
             if agent.forked_from:
-                return await self.agent_texts(agent.forked_from)
+                return {**await self.agent_texts(agent.forked_from), "title": rows[0].title}
         row = rows[0]
         return {
             "title": row.title,
@@ -156,18 +161,27 @@ class Reader:
             "acceptance": row.acceptance,
         }
 
+    async def steps(self, agent_id: str, after: int = 0, limit: int = PAGE) -> list[dict[str, Any]]:
+        """A page of a sub-agent's steps after step ``after``, without their words."""
+        column = t.steps.c
+        query = select(t.steps).where(column.agent_id == agent_id, column.step > after)
+        return [dict(row._mapping) for row in await self.rows(query.order_by(column.step).limit(limit))]
+
+    async def calls(self, agent_id: str, after: int = 0, limit: int = PAGE) -> list[dict[str, Any]]:
+        """The tool calls, with their fates, of the ``limit`` steps after step ``after`` of a sub-agent."""
+        column = t.tool_calls.c
+        query = select(t.tool_calls).where(
+            column.agent_id == agent_id, column.step > after, column.step <= after + limit
+        )
+        return [dict(row._mapping) for row in await self.rows(query.order_by(column.step, column.call_id))]
+
     async def stop_proof(self, agent_id: str) -> dict[str, Any] | None:
         """The last proof that a driver of this sub-agent stands still."""
-        rows = await self._all(
-            select(t.events)
-            .where(t.events.c.agent_id == agent_id, t.events.c.kind.in_(("driver_stopped", "seat_lost")))
-            .order_by(t.events.c.seq.desc())
-            .limit(1)
-        )
-        if not rows:
+        found = await self._last_at_the_wheel(agent_id, ("driver_stopped", "seat_lost"))
+        if found is None:
             return None
-        event = ev.decode(rows[0].kind, rows[0].body)
-        proof: dict[str, Any] = {"epoch": getattr(event, "epoch", 0), "at": rows[0].at}
+        event = ev.decode(found.kind, found.body)
+        proof: dict[str, Any] = {"epoch": getattr(event, "epoch", 0), "at": found.at}
         if isinstance(event, ev.DriverStopped):
             proof["proof"] = {
                 "model_call": event.model_call,
@@ -180,68 +194,65 @@ class Reader:
             proof["proof"] = {"model_call": "gone", "processes_found": 0, "processes": 0, "detail": detail}
         return proof
 
-    async def last_snapshot(self, agent_id: str, step: int | None = None, before: int = 0) -> str:
-        """The newest tree of its workspace, at most of ``step``, at most of event ``before``; empty when none."""
-        conditions = [t.events.c.agent_id == agent_id, t.events.c.kind.in_(("call_closed", "driver_stopped"))]
-        if before:
-            conditions.append(t.events.c.seq <= before)
-        if step is not None:
-            nxt = select(func.min(t.steps.c.seq)).where(t.steps.c.agent_id == agent_id, t.steps.c.step > step)
-            conditions.append(t.events.c.seq < func.coalesce(nxt.scalar_subquery(), 2**62))
-        query = select(t.events).where(and_(*conditions), t.events.c.body.contains('"snapshot":'))
-        rows = await self._all(query.order_by(t.events.c.seq.desc()).limit(1))
-        if not rows:
-            return ""
-        event = ev.decode(rows[0].kind, rows[0].body)
-        return event.snapshot if isinstance(event, (ev.CallClosed, ev.DriverStopped)) else ""
-
     async def last_take_over(self, agent_id: str) -> tuple[int, int, str] | None:
         """(seq, at, person) of the last take-over."""
-        rows = await self._all(
-            select(t.events)
-            .where(t.events.c.agent_id == agent_id, t.events.c.kind == "taken_over")
-            .order_by(t.events.c.seq.desc())
-            .limit(1)
-        )
-        if not rows:
-            return None
-        event = ev.decode(rows[0].kind, rows[0].body)
-        assert isinstance(event, ev.TakenOver)
-        return rows[0].seq, rows[0].at, event.member
+        found = await self._last_at_the_wheel(agent_id, ("taken_over",))
+        return (found.seq, found.at, msgspec.json.decode(found.body)["member"]) if found is not None else None
+
+    async def _last_at_the_wheel(self, agent_id: str, kinds: tuple[str, ...]) -> Row[Any] | None:
+        column = t.events.c
+        query = select(t.events).where(column.agent_id == agent_id, t.AT_THE_WHEEL, column.kind.in_(kinds))
+        rows = await self.rows(query.order_by(column.seq.desc()).limit(1))
+        return rows[0] if rows else None
+
+    async def last_snapshot(self, agent_id: str, step: int | None = None, before: int = 0) -> str:
+        """The newest tree of its workspace (a fork's may be its origin's); empty when there is none.
+
+        At most as new as the end of ``step``, at most as new as event ``before``.
+        """
+        column = t.snapshots.c
+        for stretch in reversed(await self._threads.chain(agent_id, step)):
+            end = min(stretch.end, before + 1 if before else END)
+            query = select(column.tree).where(column.agent_id == stretch.agent, column.seq < end)
+            rows = await self.rows(query.order_by(column.seq.desc()).limit(1))
+            if rows:
+                return str(rows[0].tree)
+        return ""
 
     # --- requests ------------------------------------------------------------------------------------
 
-    async def requests(self, group_id: str | None = None, *, state: str = "open", limit: int = 500) -> list[Any]:
-        """Requests with their words and answers; ``closed`` means answered or withdrawn; newest last."""
-        states = ("answered", "withdrawn") if state == "closed" else (state,)
-        query = select(t.requests).where(t.requests.c.state.in_(states))
+    async def requests(
+        self, group_id: str | None = None, *, state: str = "open", limit: int = 500
+    ) -> list[dict[str, Any]]:
+        """The newest requests with their words and answers, oldest first.
+
+        ``state`` is ``open``, ``closed`` (answered or withdrawn), ``answered`` or ``withdrawn``.
+        """
+        column = t.requests.c
+        query = select(t.requests, t.agents.c.name.label("agent_name"))
+        query = query.outerjoin_from(t.requests, t.agents, t.agents.c.id == column.agent_id)
         if group_id is not None:
-            query = query.where(t.requests.c.group_id == group_id)
-        rows = await self._all(query.order_by(t.requests.c.opened_at.desc()).limit(limit))
-        return [_request_view(row) for row in reversed(rows)]
+            query = query.where(column.group_id == group_id)
+        if state == "open":
+            query = query.where(t.STILL_OPEN)
+        else:
+            query = query.where(text("requests.state <> 'open'") if state == "closed" else column.state == state)
+        rows = await self.rows(query.order_by(column.opened_at.desc(), column.id.desc()).limit(limit))
+        return [_request_view(row) for row in sorted(rows, key=lambda row: (row.opened_at, len(row.id), row.id))]
 
     async def request(self, request_id: str) -> dict[str, Any]:
         """One request, open or not. Raises NotFound."""
-        rows = await self._all(select(t.requests).where(t.requests.c.id == request_id))
+        query = select(t.requests, t.agents.c.name.label("agent_name"))
+        query = query.outerjoin_from(t.requests, t.agents, t.agents.c.id == t.requests.c.agent_id)
+        rows = await self.rows(query.where(t.requests.c.id == request_id))
         if not rows:
             raise NotFound(f"There is no request {request_id}.")
         return _request_view(rows[0])
 
     async def verify(self, group_id: str) -> list[str]:
-        """Audits a group: gaps, doubled or open calls, mirrors against a replay. Empty when all is well."""
-        from clawgroups.ledger.audit import audit
-
-        return await audit(self, group_id)
-
-    async def calls(self, group_id: str) -> list[dict[str, Any]]:
-        """All tool calls of a group with their fates."""
-        rows = await self._all(select(t.tool_calls).where(t.tool_calls.c.group_id == group_id))
-        return [dict(row._mapping) for row in rows]
-
-    async def steps(self, group_id: str) -> list[dict[str, Any]]:
-        """All steps of a group without their words."""
-        query = select(t.steps).where(t.steps.c.group_id == group_id).order_by(t.steps.c.seq)
-        return [dict(row._mapping) for row in await self._all(query)]
+        """Audits a group: gaps, doubled or open calls, every mirror against a replay. Empty when all is well."""
+        async with self.frozen() as frozen:
+            return await audit(frozen, group_id)
 
 
 def _recorded(row: Row[Any]) -> ev.Recorded:
@@ -274,7 +285,6 @@ def _request_view(row: Row[Any]) -> dict[str, Any]:
     view["by"] = view.pop("by_member")
     view["text"] = view.pop("answer")
     view["choices"] = msgspec.json.decode(view["choices"])
-    view["agent_name"] = view["agent"]
+    view["agent_name"] = view["agent_name"] or view["agent"]
     view["blocked"] = 0
-    assert view["group"] == group_of(view["id"])
     return view

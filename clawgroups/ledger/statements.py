@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, update
+from sqlalchemy import Connection, Table, bindparam, func, literal_column, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.dml import ValuesBase
 
 from clawgroups.ledger import tables as t
 from clawgroups.ledger.mirror import Row, Rows
+from clawgroups.ledger.words import LARGEST
 
 _IMMUTABLE = {
     "agents": {"group_id", "number", "name", "role", "created_at"},
@@ -64,6 +65,7 @@ class Statements:
             (self._insert(t.messages), lambda rows: rows.messages.values()),
             (self._change(t.messages, ("delivered_at",), ref="p_ref"), lambda rows: rows.delivered),
             (self._upsert(t.artifacts), lambda rows: rows.artifacts.values()),
+            (self._insert(t.snapshots), lambda rows: rows.snapshots),
             (self._add_up(t.usage, _USAGE), lambda rows: rows.usage.values()),
             (self._upsert(t.members), lambda rows: rows.members.values()),
             (self._change(t.members, ("removed_at",), id="p_id"), lambda rows: rows.members_left.values()),
@@ -89,7 +91,10 @@ class Statements:
     def _add_up(self, table: Table, sums: tuple[str, ...]) -> Statement:
         keys = [column.name for column in table.primary_key]
         insert = self._insert_into(table)
-        changed = {name: table.c[name] + insert.excluded[name] for name in sums}
+        least = func.least if self._dialect.name == "postgresql" else func.min
+        added = {name: table.c[name] + insert.excluded[name] for name in sums}
+        bounded = {name: least(total, literal_column(str(LARGEST))) for name, total in added.items() if name != "cost"}
+        changed = {**added, **bounded}
         made = insert.on_conflict_do_update(index_elements=keys, set_=changed)
         return Statement(made, table.columns.keys(), self._dialect)
 

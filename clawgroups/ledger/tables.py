@@ -7,7 +7,20 @@ Words that come from outside have no length here: a long name must not spoil a c
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, String, Table, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TextClause,
+    UniqueConstraint,
+    text,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -17,6 +30,17 @@ metadata = MetaData(
     }
 )
 _ID = String(80)
+
+# NOTE: a partial index serves a query only when the query holds the same words, so both take them from here.
+UNFINISHED = text("ended_at = 0")
+SEATED = text("seat > 0")
+AT_THE_WHEEL = text("kind IN ('driver_stopped', 'seat_lost', 'taken_over')")
+STILL_OPEN = text("requests.state = 'open'")  # said in full: sub-agents have a state too
+
+
+def _partial(name: str, *columns: str, where: TextClause) -> Index:
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
 
 events = Table(
     "events",
@@ -32,6 +56,7 @@ events = Table(
     Column("body", Text, nullable=False),
     UniqueConstraint("group_id", "seq"),
     Index("ix_events_agent_id_seq", "agent_id", "seq"),
+    _partial("ix_events_at_the_wheel", "agent_id", "seq", where=AT_THE_WHEEL),
 )
 
 groups = Table(
@@ -51,6 +76,8 @@ groups = Table(
     Column("cost", Float, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
+    Index("ix_groups_created_at", "created_at", "id"),
+    _partial("ix_groups_unfinished", "id", where=UNFINISHED),
 )
 
 agents = Table(
@@ -73,7 +100,7 @@ agents = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
     UniqueConstraint("group_id", "number"),
-    Index("ix_agents_seated", "group_id", sqlite_where=text("seat > 0"), postgresql_where=text("seat > 0")),
+    _partial("ix_agents_seated", "group_id", where=SEATED),
 )
 
 agent_tasks = Table(
@@ -126,7 +153,7 @@ requests = Table(
     "requests",
     metadata,
     Column("id", _ID, primary_key=True),
-    Column("group_id", _ID, nullable=False, index=True),
+    Column("group_id", _ID, nullable=False),
     Column("agent_id", _ID, nullable=False),
     Column("kind", String(20), nullable=False),
     Column("title", Text, nullable=False),
@@ -136,12 +163,15 @@ requests = Table(
     Column("call", Text, nullable=False),
     Column("tool", Text, nullable=False),
     Column("opened_at", BigInteger, nullable=False),
-    Column("state", String(20), nullable=False, index=True),
+    Column("state", String(20), nullable=False),
     Column("answered_at", BigInteger, nullable=False),
     Column("decision", Text, nullable=False),
     Column("by_member", Text, nullable=False),
     Column("answer", Text, nullable=False),
     Column("scope", Text, nullable=False),
+    Index("ix_requests_group_id_opened_at", "group_id", "opened_at", "id"),
+    Index("ix_requests_opened_at", "opened_at", "id"),
+    _partial("ix_requests_open", "group_id", "opened_at", where=text("state = 'open'")),
 )
 
 messages = Table(
@@ -168,6 +198,15 @@ artifacts = Table(
     Column("seq", BigInteger, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("snapshot", Text, nullable=False),
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("agent_id", _ID, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("group_id", _ID, nullable=False),
+    Column("tree", Text, nullable=False),
 )
 
 usage = Table(

@@ -13,18 +13,6 @@ FATE_WORDS = {
     "unknown": "Whether this call took effect is not known. Look before you do it again.",
     "denied": "A person denied this call.",
 }
-KINDS = (
-    "agent_created",
-    "step_committed",
-    "call_closed",
-    "steer_delivered",
-    "driver_stopped",
-    "driver_failed",
-    "handed_back",
-    "reassigned",
-    "late_write_kept",
-    "taken_over",
-)
 
 
 def entries_of(seq: int, at: int, event: ev.Event) -> list[Entry]:
@@ -129,3 +117,5 @@ _MAKE: dict[type[ev.Event], Callable[[int, int, Any], list[Entry]]] = {
     ev.Reassigned: _reassigned,
     ev.LateWriteKept: _late,
 }
+KINDS = tuple(ev.KINDS[kind] for kind in _MAKE)
+LATE = ev.KINDS[ev.LateWriteKept]

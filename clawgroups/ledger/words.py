@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from typing import Any
 
 import msgspec
 
+from clawgroups.ledger.faults import BadRow
+
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _surrogates = re.compile("[\ud800-\udfff]")
 _encoder = msgspec.json.Encoder()
 LONGEST_KEY = 200
-LARGEST = 2**62
+LARGEST = 2**62 - 1  # the sum of two still fits a BIGINT
 
 
 def clean(text: str) -> str:
@@ -32,15 +35,32 @@ def key(text: str) -> str:
 
 def number(value: int) -> int:
     """``value`` within what an SQL BIGINT holds; a peer's absurd token count must not spoil a commit."""
-    return value if -LARGEST < value < LARGEST else LARGEST
+    return max(-LARGEST, min(LARGEST, value))
 
 
 def json_text(value: Any) -> str:
-    """``value`` (msgspec structs, plain values) as JSON text that every database takes."""
+    """``value`` (msgspec structs, plain values) as JSON text that every database takes.
+
+    Raises BadRow for a number that JSON has no word for (NaN, infinity): it could be written, but never read again.
+    """
     try:
-        return _encoder.encode(value).decode()
+        made = _encoder.encode(value)
     except UnicodeEncodeError:  # a lone surrogate somewhere inside: rare, so only now is everything looked at
-        return _encoder.encode(_cleaned(msgspec.to_builtins(value))).decode()
+        made = _encoder.encode(_cleaned(msgspec.to_builtins(value)))
+    if b"null" in made:  # what the encoder writes for such a number; rare, so only now is everything looked at
+        _check_numbers(msgspec.to_builtins(value))
+    return made.decode()
+
+
+def _check_numbers(value: Any) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise BadRow(f"{value} is no number that can be kept.")
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, (list, tuple)):
+        return
+    for item in value:
+        _check_numbers(item)
 
 
 def _cleaned(value: Any) -> Any:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 
-from sqlalchemy import bindparam, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import Connection, bindparam, update
 
-from clawgroups.errors import LedgerError, LedgerStopped
+from clawgroups.errors import LedgerStopped
 from clawgroups.ids import now_ms
 from clawgroups.ledger import tables as t
 from clawgroups.ledger.faults import BadRow, fault_of
-from clawgroups.ledger.mirror import GroupCommit, rows_of
+from clawgroups.ledger.mirror import GroupCommit, Rows, rows_of
 from clawgroups.ledger.statements import Statements
+from clawgroups.ledger.transactions import Transactions
 
 __all__ = ["GroupCommit", "Writer"]
 log = logging.getLogger("clawgroups.ledger")
@@ -28,10 +29,10 @@ _BEAT = update(t.owner).where(t.owner.c.id == 1, t.owner.c.token == bindparam("p
 class Writer:
     """Owns the only connection that writes. ``stopped`` says why nothing can be written any more."""
 
-    def __init__(self, engine: AsyncEngine, token: str) -> None:
-        self._engine = engine
+    def __init__(self, transactions: Transactions, token: str) -> None:
+        self._transactions = transactions
         self.token = token
-        self._statements = Statements(engine.dialect)
+        self._statements = Statements(transactions.dialect)
         self.stopped = ""
 
     async def commit(self, commits: Sequence[GroupCommit]) -> None:
@@ -44,17 +45,16 @@ class Writer:
             raise LedgerStopped(self.stopped)
         try:
             rows = rows_of(commits)
-            async with self._engine.begin() as connection:
-                await self._check_owner(connection)
-                await connection.run_sync(self._statements.run, rows)
+            await self._transactions.run(partial(self._write, rows=rows))
         except Exception as error:
-            fault = fault_of(error) if not isinstance(error, LedgerError) else error
-            if not isinstance(fault, BadRow):
+            fault = fault_of(error)
+            if not isinstance(fault, BadRow) and not self.stopped:
                 self.stopped = fault.sentence
                 log.error("the ledger stopped: %s", fault.sentence, extra={"action": "ledger_stopped"})
             raise fault from error
 
-    async def _check_owner(self, connection: AsyncConnection) -> None:
-        done = await connection.execute(_BEAT, {"p_token": self.token, "beat_at": now_ms()})
+    def _write(self, connection: Connection, *, rows: Rows) -> None:
+        done = connection.execute(_BEAT, {"p_token": self.token, "beat_at": now_ms()})
         if done.rowcount != 1:
             raise LedgerStopped("Another server has taken this database over.")
+        self._statements.run(connection, rows)
