@@ -30,7 +30,7 @@ class Mailbox:
         self._kept.append((self._sent, message, len(text)))
         self._kept_bytes += len(text)
         if self._kept_bytes > MAX_KEPT_BYTES:
-            raise LinkError("The other end of the link has not answered for too long.", hint="It is disconnected.")
+            raise LinkError("The other end of the link takes no messages any more.", hint="It is given up.")
         return text
 
     def pass_by(self, message: AnyMessage) -> str:

@@ -37,6 +37,7 @@ class Hello(Message, frozen=True, kw_only=True, tag="hello"):
     runner: str
     session: str  # made anew when the runner process starts
     received: int
+    again: bool = False  # it was welcomed in this session before
     tools: tuple[ToolSpec, ...] = ()
     sandbox: str = ""  # level: bubblewrap | none
     sandbox_detail: str = ""
