@@ -36,6 +36,12 @@ class LiveDeltas:
         self._pieces[key] = [name]
         self._tokens[key] = 0
 
+    def forget(self, agent: str, epoch: int) -> None:
+        """The turn is on its way as a whole; its last pieces must not come after it and look like the next one."""
+        for kind in ("text", "reasoning", "call"):
+            self._pieces.pop((agent, epoch, kind), None)
+            self._tokens.pop((agent, epoch, kind), None)
+
     async def run(self) -> None:
         """Sends for ever."""
         while True:

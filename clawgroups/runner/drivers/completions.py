@@ -1,204 +1,231 @@
-"""Gathers the chunks of a streamed chat completion into one turn, in every shape that servers really send."""
+"""Gathers the chunks of a chat completion into one turn, in every shape that servers really send."""
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
-
-import msgspec
 
 from clawgroups.errors import DriverError
 from clawgroups.group.members import ModelConfig
-from clawgroups.group.thread import ToolCall, Turn, Usage
+from clawgroups.group.thread import ToolCall, Turn
 from clawgroups.runner.drivers.base import OnDelta
+from clawgroups.runner.drivers.chunks import Chunk, Delta, Part, decode_chunk
+from clawgroups.runner.drivers.refusals import in_stream
+from clawgroups.runner.drivers.usage import usage_of
 
 MAX_TEXT = 2 * 1024 * 1024  # characters of one turn; more is not a turn but a fault
-_decode = msgspec.json.Decoder().decode
+MAX_CALLS = 1_000
+_UNFIT = re.compile("[\ud800-\udfff\x00]")  # no database and no encoder takes these
 
 
 class _Call:
-    __slots__ = ("arguments", "id", "name")
+    __slots__ = ("id", "name", "pieces")
 
     def __init__(self) -> None:
         self.id = ""
         self.name = ""
-        self.arguments = ""
+        self.pieces: list[str] = []
+
+    @property
+    def arguments(self) -> str:
+        return "".join(self.pieces)
 
 
 class Accumulator:
-    """One turn in the making."""
+    """One turn in the making. ``feed`` and ``whole`` raise DriverError for nonsense, an error inside, or no end."""
 
-    def __init__(self, on_delta: OnDelta) -> None:
+    def __init__(self, config: ModelConfig, on_delta: OnDelta) -> None:
+        self._config = config
         self._on_delta = on_delta
         self._text: list[str] = []
         self._reasoning: list[str] = []
-        self._calls: dict[int, _Call] = {}
-        self._size = 0
+        self._calls: list[_Call] = []
+        self._at: dict[int, _Call] = {}  # the call that an index means now
+        self._room = MAX_TEXT
         self._usage: dict[str, Any] = {}
+        self.begun = False  # whether an event came, with words or without
         self.finish = ""
         self.done = False
 
     @property
     def text(self) -> str:
         """The words so far."""
-        return "".join(self._text)
-
-    @property
-    def reasoning(self) -> str:
-        """The reasoning so far."""
-        return "".join(self._reasoning)
+        return fit("".join(self._text))
 
     @property
     def empty(self) -> bool:
-        """Whether nothing at all has come."""
+        """Whether nothing at all has come that a person could have seen."""
         return not self._text and not self._reasoning and not self._calls
 
+    @property
+    def complete(self) -> bool:
+        """Whether the model has said that it is at its end."""
+        return self.done or bool(self.finish)
+
     def feed(self, data: bytes) -> None:
-        """One event's data. Raises DriverError for an error in the stream, nonsense, or a reply without end."""
+        """One event's data."""
+        self.begun = True
         if data == b"[DONE]":
             self.done = True
-            return
-        try:
-            chunk = _decode(data)
-        except msgspec.DecodeError as error:
-            shown = data[:120].decode("utf-8", "replace")
-            raise DriverError(
-                f"The model server sent a line that is not JSON: {shown!r}",
-                kind="protocol",
-                hint="Is the address right, and does it speak the OpenAI protocol?",
-                partial=self.text,
-            ) from error
-        if not isinstance(chunk, dict):
-            raise DriverError("The model server sent something that is not a chunk.", kind="protocol")
-        self._chunk(chunk)
+        elif data.strip():
+            self._take(_decoded(data))
 
-    def whole(self, reply: dict[str, Any]) -> None:
+    def whole(self, data: bytes) -> None:
         """A reply that was not streamed."""
-        for choice in reply.get("choices") or []:
-            message = choice.get("message") or {}
-            self._delta(message)
-            self.finish = choice.get("finish_reason") or self.finish
-        self._take_usage(reply.get("usage"))
+        reply = _decoded(data)
+        if not reply.choices and reply.error is None:
+            shown = data[:200].decode("utf-8", "replace")
+            raise DriverError(f"The model server answered without a choice: {shown}", kind="protocol", hint=PROTOCOL)
+        self._take(reply)
         self.done = True
 
-    def _chunk(self, chunk: dict[str, Any]) -> None:
-        if chunk.get("error"):
-            raise DriverError(f"The model server reports: {words_of(chunk['error'])}", kind="failed", partial=self.text)
-        self._take_usage(chunk.get("usage"))
-        for choice in chunk.get("choices") or ():
-            delta = choice.get("delta")
-            if delta:
-                self._delta(delta)
-            if choice.get("finish_reason"):
-                self.finish = str(choice["finish_reason"])
-            self._take_usage(choice.get("usage"))
+    # --- chunks --------------------------------------------------------------------------------------
 
-    def _delta(self, delta: dict[str, Any]) -> None:
-        text = delta.get("content")
-        if text and isinstance(text, str):
-            self._text.append(self._grow(text))
-            self._on_delta("text", text)
-        reasoning = delta.get("reasoning_content") or delta.get("reasoning")
-        if reasoning and isinstance(reasoning, str):
-            self._reasoning.append(self._grow(reasoning))
-            self._on_delta("reasoning", reasoning)
-        for position, part in enumerate(delta.get("tool_calls") or ()):
-            self._call(part, position)
+    def _take(self, chunk: Chunk) -> None:
+        if chunk.error is not None:
+            raise in_stream(chunk.error, model=self._config.model)
+        if chunk.usage is not None:
+            self._take_usage(chunk.usage)
+        for choice in chunk.choices or ():
+            if choice.index:
+                continue  # another answer to the same question; nobody asked for it
+            delta = choice.delta or choice.message
+            if delta is not None:
+                self._add(delta)
+            if choice.finish_reason:
+                self.finish = fit(choice.finish_reason)[:40]
+            if choice.usage is not None:
+                self._take_usage(choice.usage)
 
-    def _grow(self, text: str) -> str:
-        self._size += len(text)
-        if self._size > MAX_TEXT:
+    def _add(self, delta: Delta) -> None:
+        if delta.content:
+            self._say("text", self._text, delta.content)
+        reasoning = delta.reasoning_content or delta.reasoning
+        if reasoning:
+            self._say("reasoning", self._reasoning, reasoning)
+        if delta.tool_calls:
+            for part in delta.tool_calls:
+                self._call(part)
+
+    def _say(self, kind: Any, pieces: list[str], text: str) -> None:
+        self._room -= len(text)
+        pieces.append(text)
+        if self._room < 0:
             raise DriverError(
-                f"The reply is longer than {MAX_TEXT:,} characters; it was cut off.",
+                f"The reply is longer than {MAX_TEXT:,} characters; it was stopped there.",
                 kind="too_long",
                 hint="Set max_tokens for this member.",
-                partial=self.text[:100_000],
             )
-        return text
+        self._on_delta(kind, text if text.isascii() else fit(text))
 
-    def _call(self, part: dict[str, Any], position: int) -> None:
-        function = part.get("function") or {}
-        index = part.get("index")
-        if not isinstance(index, int):
-            index = self._index_of(part, position)
-        call = self._calls.setdefault(index, _Call())
-        call.id = call.id or str(part.get("id") or "")
-        name = function.get("name")
-        if name and name != call.name:
-            call.name += str(name)
-        arguments = function.get("arguments")
+    def _take_usage(self, usage: dict[str, Any]) -> None:
+        self._usage |= {key: value for key, value in usage.items() if value is not None}
+
+    # --- tool calls ----------------------------------------------------------------------------------
+
+    def _call(self, part: Part) -> None:
+        function = part.function
+        name = (function.name if function else "") or ""
+        call = self._call_of(part, name)
+        call.id = call.id or part.id or ""
+        if name != call.name:  # some servers say it in pieces, some again with every fragment
+            call.name += name
+        arguments = function.arguments if function else None
         if isinstance(arguments, dict):
             arguments = json.dumps(arguments)
         if arguments:
-            call.arguments += self._grow(str(arguments))
-            self._on_delta("call", str(arguments))
+            self._say("call", call.pieces, arguments)
 
-    def _index_of(self, part: dict[str, Any], position: int) -> int:
-        """Servers that leave the index out send whole calls, one an id, or pieces of the last one."""
-        call_id = part.get("id")
-        if call_id:
-            known = next((i for i, call in self._calls.items() if call.id == call_id), None)
-            return known if known is not None else len(self._calls)
-        return max(self._calls, default=position)
+    def _call_of(self, part: Part, name: str) -> _Call:
+        """Which call a fragment belongs to. Some servers leave the index out, some give every call the same one."""
+        if part.index is not None:
+            known = self._at.get(part.index)
+            if known is None or (name and known.id and part.id and part.id != known.id):
+                self._at[part.index] = known = self._begin()
+            return known
+        if part.id:
+            return next((call for call in self._calls if call.id == part.id), None) or self._begin()
+        last = self._calls[-1] if self._calls else None
+        if last is None or (name and last.name and (name != last.name or _is_whole(last.arguments))):
+            return self._begin()
+        return last
 
-    def _take_usage(self, usage: Any) -> None:
-        if isinstance(usage, dict):
-            self._usage |= {key: value for key, value in usage.items() if value is not None}
+    def _begin(self) -> _Call:
+        if len(self._calls) == MAX_CALLS:
+            raise DriverError(f"The model asked for more than {MAX_CALLS:,} calls in one turn.", kind="too_long")
+        self._calls.append(_Call())
+        return self._calls[-1]
 
-    def turn(self, config: ModelConfig) -> Turn:
-        """The finished turn. Raises DriverError when the stream ended before the turn did."""
-        if self.empty:
+    # --- the end -------------------------------------------------------------------------------------
+
+    def turn(self) -> Turn:
+        """The finished turn. Raises DriverError when the stream ended before the turn did, or it says nothing."""
+        if not self.complete:
+            if self.empty:
+                raise DriverError(
+                    "The model server ended its answer before it said anything.", kind="empty", hint=EMPTY
+                )
             raise DriverError(
-                "The model answered nothing at all.", kind="empty", hint="Try again, or raise max_tokens."
+                "The model server broke off in the middle of the turn.", kind="connection", hint="Its log may say why."
             )
-        if not self.finish and not self.done:
-            raise DriverError("The stream broke off in the middle of the turn.", kind="connection", partial=self.text)
-        calls = tuple(
-            ToolCall(id=call.id or f"call_{index}", name=call.name, arguments=call.arguments or "{}")
-            for index, call in sorted(self._calls.items())
-            if call.name
-        )
+        text, calls = self.text, self._finished_calls()
+        if not calls:
+            self._check_result(text)
         return Turn(
-            content=_clean(self.text),
-            reasoning=_clean(self.reasoning),
+            content=text,
+            reasoning=fit("".join(self._reasoning)),
             calls=calls,
-            usage=usage_of(self._usage, config),
+            usage=usage_of(self._usage, self._config),
             finish=self.finish or "stop",
         )
 
+    def _finished_calls(self) -> tuple[ToolCall, ...]:
+        return tuple(
+            ToolCall(id=fit(call.id) or f"call_{number}", name=fit(call.name), arguments=fit(call.arguments) or "{}")
+            for number, call in enumerate(self._calls)
+            if call.name or call.pieces
+        )
 
-def usage_of(usage: dict[str, Any], config: ModelConfig) -> Usage:
-    """Tokens and cost, from the places where OpenAI, Moonshot, SGLang and Anthropic-like servers put them."""
-    tokens_in = _count(usage, "prompt_tokens", "input_tokens")
-    tokens_out = _count(usage, "completion_tokens", "output_tokens")
-    details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details") or {}
-    cached = _count(usage, "cached_tokens") or _count(details, "cached_tokens")
-    if "cache_read_input_tokens" in usage:  # Anthropic's input_tokens leave the cache out
-        cached = _count(usage, "cache_read_input_tokens")
-        tokens_in += cached + _count(usage, "cache_creation_input_tokens")
-    out_details = usage.get("completion_tokens_details") or {}
-    reasoning = _count(usage, "reasoning_tokens") or _count(out_details, "reasoning_tokens")
-    fresh = max(0, tokens_in - cached)
-    cost = (fresh * config.price_in + cached * config.price_cached + tokens_out * config.price_out) / 1e6
-    return Usage(tokens_in=tokens_in, tokens_out=tokens_out, cached=cached, reasoning=reasoning, cost=cost)
-
-
-def _count(usage: Any, *names: str) -> int:
-    for name in names:
-        value = usage.get(name) if isinstance(usage, dict) else None
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
-            return int(value)
-    return 0
+    def _check_result(self, text: str) -> None:
+        """A turn without calls ends the task, so half an answer must not pass for one."""
+        if self.finish == "length":
+            raise DriverError(
+                "The model reached its limit of tokens before it was finished (finish_reason length).",
+                kind="length",
+                hint="Raise max_tokens for this member, or try again: it goes on from what is kept.",
+            )
+        if not text.strip():
+            why = f" (finish_reason {self.finish})" if self.finish else ""
+            only = "only reasoning, no answer" if self._reasoning else "nothing at all"
+            raise DriverError(f"The model said {only}{why}.", kind="empty", hint=EMPTY)
 
 
-def words_of(error: Any) -> str:
-    """The sentence inside an error of any shape."""
-    if isinstance(error, dict):
-        inner = error.get("message") or error.get("detail") or error.get("error") or error
-        return words_of(inner) if isinstance(inner, dict) and inner is not error else str(inner)[:500]
-    return str(error)[:500]
+EMPTY = "Try again; if it goes on, raise max_tokens or look at the model server's log."
+PROTOCOL = "Is the address right, and does it speak the OpenAI protocol?"
 
 
-def _clean(text: str) -> str:
-    """Without lone surrogates, which no database takes."""
-    return text.encode("utf-8", "replace").decode()
+def _decoded(data: bytes) -> Chunk:
+    try:
+        return decode_chunk(data)
+    except ValueError as error:
+        shown = data[:120].decode("utf-8", "replace")
+        raise DriverError(
+            f"The model server sent what is no JSON object: {shown!r}", kind="protocol", hint=PROTOCOL
+        ) from error
+
+
+def _is_whole(arguments: str) -> bool:
+    try:
+        json.loads(arguments)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def fit(text: str) -> str:
+    """Text that every database and encoder takes: halves of a surrogate pair joined, what is left over replaced."""
+    if not _UNFIT.search(text):
+        return text
+    joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return joined.replace("\0", "\N{REPLACEMENT CHARACTER}")

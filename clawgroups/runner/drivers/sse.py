@@ -6,36 +6,53 @@ to model streams; comments and other fields are skipped.
 
 from __future__ import annotations
 
+_BOM = b"\xef\xbb\xbf"
+
 
 class EventSplitter:
-    """Feed it bytes as they come; it gives the data of each event that is complete."""
+    """Feed it bytes as they come; it gives the data of each event that is complete. Linear in what it is fed."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest: list[bytes] = []  # of the event under way, lines ended by LF alone
+        self._last = b""  # its last byte, if it has any
+        self._after_cr = False
+        self.waiting = 0  # bytes of the event under way
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """The data of every event that ended within ``chunk``."""
-        data = self._rest + chunk if self._rest else chunk
-        if b"\r" in data:
-            held = data.endswith(b"\r")  # its line feed may come with the next chunk
-            body = (data[:-1] if held else data).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-            data = body + b"\r" if held else body
-        end = data.rfind(b"\n\n")
-        if end < 0:
-            self._rest = data
+        if self._after_cr and chunk:
+            self._after_cr = False
+            chunk = chunk.removeprefix(b"\n")  # the second half of a line end that was taken for whole
+        if b"\r" in chunk:
+            self._after_cr = chunk.endswith(b"\r")
+            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if not chunk:
             return []
-        self._rest = data[end + 2 :]
+        if b"\n\n" not in chunk and not (self._last == b"\n" and chunk.startswith(b"\n")):
+            self._keep(chunk)
+            return []
+        data = b"".join((*self._rest, chunk)) if self._rest else chunk
+        end = data.rfind(b"\n\n")
+        self._rest, self._last, self.waiting = [], b"", 0
+        if end + 2 < len(data):
+            self._keep(data[end + 2 :])
         return [found for block in data[:end].split(b"\n\n") if (found := _data_of(block)) is not None]
 
     def finish(self) -> list[bytes]:
         """The last event of a stream that ended without a blank line."""
-        rest, self._rest = self._rest.replace(b"\r", b"\n").strip(b"\n"), b""
+        rest = b"".join(self._rest).strip(b"\n")
+        self._rest, self._last, self.waiting = [], b"", 0
         found = _data_of(rest) if rest else None
         return [found] if found is not None else []
+
+    def _keep(self, chunk: bytes) -> None:
+        self._rest.append(chunk)
+        self._last = chunk[-1:]
+        self.waiting += len(chunk)
 
 
 def _data_of(block: bytes) -> bytes | None:
     if block.startswith(b"data: ") and b"\n" not in block:
         return block[6:]
-    lines = [line[5:].removeprefix(b" ") for line in block.split(b"\n") if line.startswith(b"data:")]
+    lines = [line[5:].removeprefix(b" ") for line in block.removeprefix(_BOM).split(b"\n") if line.startswith(b"data:")]
     return b"\n".join(lines) if lines else None
