@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import hmac
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 
@@ -28,7 +29,7 @@ from clawgroups.tasks import Tasks
 
 log = logging.getLogger("clawgroups.crew")
 HELLO_TIMEOUT_S = 10.0
-REJOIN_S = 10.0  # a runner that stays away longer has lost its seats
+REJOIN_S = 15.0  # a runner that stays away longer has lost its seats; by then it has stopped them itself
 
 MakeDrive = Callable[[Group, str], Awaitable[ms.DriveSeat | None]]
 """(state as of the commit, agent) -> the whole drive message, or None when it is out of date."""
@@ -42,9 +43,10 @@ class Crew:
         *,
         make_drive: MakeDrive,
         on_message: Callable[[RunnerLink, ms.AnyMessage], None],
-        lose_seat: Callable[[str, str], None],
+        lose_seat: Callable[[str, int, str], asyncio.Future[Decision]],
         drive_failed: Callable[[str, int, ClawError], None],
         on_join: Callable[[RunnerLink], None],
+        on_lost: Callable[[RunnerLink], None],
         tasks: Tasks,
     ) -> None:
         self.token = new_token()
@@ -54,7 +56,11 @@ class Crew:
         self._lose_seat = lose_seat
         self._drive_failed = drive_failed
         self._on_join = on_join
+        self._on_lost = on_lost
         self._tasks = tasks
+        self._losing: dict[str, tuple[int, asyncio.Future[Decision]]] = {}
+        self._losses: dict[str, int] = {}
+        self._standing_still = False
         self._pending: dict[str, deque[tuple[fx.Effect, Group]]] = {}
 
     # --- connections ---------------------------------------------------------------------------------
@@ -71,14 +77,26 @@ class Crew:
             await transport.close()
             return
         link = self.links.get(hello.session)
+        if link is None and hello.again:
+            await self._send_away(transport)
+            return
         resumed = link is not None
         if link is None:
-            link = self.links[hello.session] = RunnerLink(hello, self._on_message)
+            link = self.links[hello.session] = RunnerLink(hello, self._on_message, self.expel)
             log.info("runner joined", extra={"action": "runner_joined", "runner": hello.runner})
-            self._on_join(link)
-        await link.serve(transport, hello, resumed=resumed)
-        if not link.connected and self.links.get(hello.session) is link:
-            self._tasks.start(self._await_return(link), name=f"await-runner-{link.name}")
+        try:
+            asyncio.get_running_loop().call_soon(self._on_join, link)  # once it is connected, which it is at once
+            await link.serve(transport, hello, resumed=resumed)
+        finally:
+            if not link.connected and self.links.get(hello.session) is link:
+                self._tasks.start(self._await_return(link), name=f"await-runner-{link.name}")
+
+    async def _send_away(self, transport: Transport) -> None:
+        """A runner of a session that was given up: it must drop every seat and start anew."""
+        with contextlib.suppress(LinkClosed):  # it may be gone already
+            welcome = ms.Welcome(version=ms.VERSION, received=0, resumed=False)
+            await transport.send(ms.encode(ms.Frame(0, 0, welcome)))
+        await transport.close()
 
     async def _hello(self, transport: Transport) -> ms.Hello:
         try:
@@ -88,35 +106,57 @@ class Crew:
             raise LinkError("The first frame must be a hello.", hint="Is this a Claw Groups runner?") from error
         if not isinstance(message, ms.Hello):
             raise LinkError("The first frame must be a hello.")
-        if not hmac.compare_digest(message.token, self.token):
-            raise LinkError("The token is wrong.", hint="Start the runner with this server's token.")
+        if not hmac.compare_digest(message.token.encode(), self.token.encode()):
+            raise LinkError("The token is wrong.", hint="Start the runner with this server's token.", code="token")
         if message.version != ms.VERSION:
             raise LinkError(
                 f"The runner speaks version {message.version} of the link, this server {ms.VERSION}.",
                 hint="Install the same version of Claw Groups on both.",
+                code="version",
             )
         return message
 
     async def _await_return(self, link: RunnerLink) -> None:
+        """Every end of a connection starts one of these; the one of the last end decides."""
         await asyncio.sleep(REJOIN_S)
-        if not link.connected:
+        if not link.connected and time.monotonic() - link.away_since >= REJOIN_S - 0.1:
             self.lose(link, "the runner stayed away")
 
     def lose(self, link: RunnerLink, reason: str) -> None:
         """The runner is known to be gone: all its seats are lost."""
-        if self.links.pop(link.session, None) is None:
+        if self.links.get(link.session) is not link:
             return
+        del self.links[link.session]
         log.warning("runner lost: %s", reason, extra={"action": "runner_lost", "runner": link.name})
         link.fail_asks(LinkError("The runner is gone.", hint="Another one is being started; try again."))
-        for agent in list(link.seats):
-            self._lose_seat(agent, reason)
+        for agent, epoch in link.seats.items():
+            self.lose_seat(agent, epoch, reason)
         link.seats.clear()
+        self._tasks.start(link.drop(), name=f"drop-{link.name}")
+        self._on_lost(link)
+
+    def expel(self, link: RunnerLink, reason: str) -> None:
+        """The runner does not do what it must. It is cut off; should it come back, it has to drop every seat."""
+        self.lose(link, reason)
+
+    def lose_seat(self, agent: str, epoch: int, reason: str) -> None:
+        """The seat of ``epoch`` is on no runner any more. Until that is recorded nobody else may be given it."""
+        self._losses[agent] = self._losses.get(agent, 0) + 1
+        self._losing[agent] = epoch, self._lose_seat(agent, epoch, reason)
 
     def lose_process(self, pid: int, reason: str) -> None:
-        """The process with this id has ended, proved by its exit."""
+        """The process with this id on this machine has ended, proved by its exit."""
         for link in list(self.links.values()):
-            if link.pid == pid:
+            if link.local and link.pid == pid:
                 self.lose(link, reason)
+
+    def stand_still(self) -> None:
+        """Stops every seat for good: nothing that is done from now on could be recorded."""
+        self._standing_still = True
+        for link in self.links.values():
+            for agent, epoch in link.seats.items():
+                link.send(ms.StopSeat(agent=agent, epoch=epoch, report=False))
+            link.seats.clear()
 
     def link_of(self, agent: str) -> RunnerLink | None:
         """The runner on which the sub-agent has a seat."""
@@ -137,6 +177,11 @@ class Crew:
     def drive_again(self, group: Group, agent: str) -> None:
         """Gives a seat to a sub-agent that has none on any runner."""
         self._line_up(fx.Drive(agent), group)
+
+    def is_unseated(self, agent: str) -> bool:
+        """Whether no runner holds it, no runner is about to, and one could."""
+        free = self.link_of(agent) is None and agent not in self._pending and not self._standing_still
+        return free and self.any_link() is not None
 
     def _line_up(self, effect: fx.Effect, group: Group) -> None:
         line = self._pending.get(effect.agent)
@@ -161,25 +206,35 @@ class Crew:
             del self._pending[agent]
 
     async def _drive(self, group: Group, agent: str) -> None:
-        if self.any_link() is None:
-            return  # the next runner that joins gets every seat that nobody holds
+        losses, epoch = self._losses.get(agent, 0), group.agents[agent].epoch
+        if self.any_link() is None or self._is_lost(agent, epoch):
+            return  # whoever joins next gets every seat that nobody holds; the record of the loss leads to a new drive
         try:
             message = await self._make_drive(group, agent)
-        except ClawError as error:
-            log.error("a drive could not be made: %s", error, extra={"action": "drive_failed", "agent": agent})
-            self._drive_failed(agent, group.agents[agent].epoch, error)
+        except Exception as error:  # whatever it was, somebody must hear that the sub-agent cannot go on
+            log.exception("a drive could not be made", extra={"action": "drive_failed", "agent": agent})
+            known = error if isinstance(error, ClawError) else ClawError(f"Its seat could not be prepared: {error}")
+            self._drive_failed(agent, epoch, known)
             return
         link = self.link_of(agent) or self.any_link()
-        if message is not None and link is not None:
+        lost_meanwhile = self._losses.get(agent, 0) != losses and epoch <= self._losing[agent][0]
+        if message is not None and link is not None and not lost_meanwhile and not self._standing_still:
             link.seats[agent] = message.epoch
             link.send(message)
+
+    def _is_lost(self, agent: str, epoch: int) -> bool:
+        """Whether this very seat was lost and that is not on record yet: its calls must not be run again now."""
+        if self._standing_still:
+            return True
+        lost, recorded = self._losing.get(agent, (0, None))
+        return recorded is not None and not recorded.done() and epoch <= lost
 
     def _send(self, effect: fx.Effect, epoch: int) -> None:
         agent = effect.agent
         link = self.link_of(agent)
         if link is None:
             if isinstance(effect, fx.Stop) and effect.report:
-                self._lose_seat(agent, "no runner held it")
+                self.lose_seat(agent, effect.epoch, "no runner held it")
             return
         match effect:
             case fx.Stop():

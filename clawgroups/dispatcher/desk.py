@@ -1,8 +1,10 @@
 """The desk: every command of every group passes here, and one transaction commits all that is waiting.
 
-A command is decided against the state that is committed plus what the same batch decided before it. So the
-fence of a take-over is judged at commit, never earlier; an urgent command goes first in the next batch; and a
-batch that cannot be committed leaves no trace: the states before it are simply kept.
+While one batch is being written, the next one is decided: each command against the state that is committed, plus what
+the batch under way and its own batch have decided before it. So the fence of a take-over is judged in the order of the
+commits, never earlier, and it waits for no more than the batch under way. Nothing is answered, and no refusal either,
+before everything that it was judged against is committed; a batch that cannot be committed leaves no trace, and what
+was decided on top of it is decided anew.
 """
 
 from __future__ import annotations
@@ -37,26 +39,38 @@ class _Waiting:
     actor: str
     done: asyncio.Future[Decision]
     decision: Decision | None = None
+    error: Exception | None = None
 
 
 @dataclass(slots=True)
 class _Batch:
-    items: list[_Waiting]
+    items: list[_Waiting] = field(default_factory=list)
     states: dict[str, Group] = field(default_factory=dict)
 
 
 class Desk:
     """Holds the committed state of all open groups and is the only one that changes it."""
 
-    def __init__(self, writer: Writer, on_committed: OnCommitted, clock: Callable[[], int] = now_ms) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        on_committed: OnCommitted,
+        clock: Callable[[], int] = now_ms,
+        on_stopped: Callable[[], None] = lambda: None,
+    ) -> None:
         self.groups: dict[str, Group] = {}
         self._writer = writer
         self._on_committed = on_committed
         self._clock = clock
+        self._on_stopped = on_stopped  # the ledger writes no more
         self._urgent: deque[_Waiting] = deque()
         self._normal: deque[_Waiting] = deque()
+        self._under_way = _Batch()
+        self._next = _Batch()
+        self._writing = False
         self._wake = asyncio.Event()
         self._closing = False
+        self._told = False
 
     def post(self, group: str, command: Command, actor: str, *, urgent: bool = False) -> asyncio.Future[Decision]:
         """Queues a command. The future holds the decision once it is in the ledger, or the refusal."""
@@ -66,98 +80,132 @@ class Desk:
             return done
         lane = self._urgent if urgent else self._normal
         lane.append(_Waiting(group, command, actor, done))
+        if self._writing:
+            self._decide_ahead()
         self._wake.set()
         return done
 
     async def run(self) -> None:
         """Commits what is waiting, batch after batch, until closed."""
-        while not (self._closing and not self._urgent and not self._normal):
-            await self._wake.wait()
-            self._wake.clear()
-            while self._urgent or self._normal:
-                await self._commit(self._next_batch())
+        try:
+            while not (self._closing and self._idle):
+                await self._wake.wait()
+                self._wake.clear()
+                while not self._idle:
+                    self._decide_ahead()
+                    batch, self._next = self._next, _Batch()
+                    await self._commit(batch)
+        finally:
+            self._answer_the_rest()
+
+    @property
+    def _idle(self) -> bool:
+        return not (self._urgent or self._normal or self._next.items)
 
     def close(self) -> None:
         """Lets ``run`` end once everything that waits is committed."""
         self._closing = True
         self._wake.set()
 
-    def _next_batch(self) -> list[_Waiting]:
-        batch: list[_Waiting] = []
-        for lane in (self._urgent, self._normal):
-            while lane and len(batch) < BATCH:
-                batch.append(lane.popleft())
-        return batch
+    def _answer_the_rest(self) -> None:
+        """Nobody will decide any more; whoever still waits must hear it."""
+        self._closing = True
+        ended = LedgerStopped("The server has ended; whether this was still written is not known.")
+        for item in (*self._under_way.items, *self._next.items, *self._urgent, *self._normal):
+            _answer_error(item, ended)
 
-    async def _commit(self, items: list[_Waiting]) -> None:
-        batch = _Batch(items)
-        for item in items:
-            self._decide(batch, item)
-        try:
-            await self._write(batch)
-        except BadRow as error:
-            await self._commit_one_by_one(batch, error)
-            return
-        except ClawError as error:
-            self._fail(batch, error)
-            return
-        except Exception as error:
-            log.exception("a batch could not be committed", extra={"action": "commit_failed"})
-            self._fail(batch, LedgerStopped(f"The ledger refused a batch: {error}"))
-            return
-        self._settle(batch)
+    def _decide_ahead(self) -> None:
+        """Moves what waits into the next batch as far as it has room; urgent commands always find some."""
+        while self._urgent:
+            self._decide(self._urgent.popleft(), self._next)
+        while self._normal and len(self._next.items) < BATCH:
+            self._decide(self._normal.popleft(), self._next)
 
-    def _decide(self, batch: _Batch, item: _Waiting) -> None:
-        before = batch.states.get(item.group) or self.groups.get(item.group)
-        if before is None:
-            if not isinstance(item.command, CreateGroup):
-                _answer_error(item, NotFound(f"There is no open group {item.group}."))
-                return
-            before = Group(id=item.group)
+    def _decide(self, item: _Waiting, batch: _Batch) -> None:
+        batch.items.append(item)
+        item.decision = item.error = None
+        before = batch.states.get(item.group) or self._under_way.states.get(item.group) or self.groups.get(item.group)
         try:
+            if before is None and not isinstance(item.command, CreateGroup):
+                raise NotFound(f"There is no open group {item.group}.")
+            before = before or Group(id=item.group)
             item.decision = decide(before, item.command, actor=item.actor, at=self._clock())
         except ClawError as error:
-            _answer_error(item, error)
+            item.error = error
         except Exception as error:
             log.exception("a rule broke", extra={"action": "rule_broke"})
-            _answer_error(item, ClawError(f"A rule broke on {type(item.command).__name__}: {error}"))
+            item.error = ClawError(f"A rule broke on {type(item.command).__name__}: {error}")
         else:
             batch.states[item.group] = item.decision.group
 
-    async def _write(self, batch: _Batch) -> None:
+    async def _commit(self, batch: _Batch) -> None:
+        self._under_way, self._writing = batch, True
+        error = await self._write(batch)
+        self._under_way, self._writing = _Batch(), False
+        if error is None:
+            self._settle(batch)
+            return
+        ahead, self._next = self._next.items, _Batch()
+        if isinstance(error, BadRow) and len(batch.items) > 1:
+            await self._commit_one_by_one(batch.items)
+        else:
+            self._fail(batch, error)
+        for item in ahead:  # what they were judged against has not come to be
+            self._decide(item, self._next)
+
+    async def _write(self, batch: _Batch) -> ClawError | None:
+        """Why nothing of the batch was written, or None when all of it was."""
         commits: dict[str, list[Recorded]] = {}
         for item in batch.items:
             if item.decision is not None and item.decision.events:
                 commits.setdefault(item.group, []).extend(item.decision.events)
-        if commits:
-            await self._writer.commit([GroupCommit(batch.states[group], made) for group, made in commits.items()])
+        try:
+            if commits:
+                made = [GroupCommit(batch.states[group], events) for group, events in commits.items()]
+                await self._writer.commit(made)
+        except ClawError as error:
+            self._look_at_the_writer()
+            return error
+        except Exception as error:
+            log.exception("a batch could not be committed", extra={"action": "commit_failed"})
+            return LedgerStopped(f"The ledger refused a batch: {error}")
+        return None
 
-    async def _commit_one_by_one(self, batch: _Batch, error: BadRow) -> None:
+    def _look_at_the_writer(self) -> None:
+        if self._writer.stopped and not self._told:
+            self._told = True
+            asyncio.get_running_loop().call_soon(self._on_stopped)
+
+    async def _commit_one_by_one(self, items: list[_Waiting]) -> None:
         """One bad row must not poison the others: each command is decided and committed again, alone."""
-        if len(batch.items) == 1:
-            self._fail(batch, error)
-            return
-        for item in batch.items:
-            if not item.done.done():
-                item.decision = None
-                await self._commit([item])
+        for item in items:
+            alone = _Batch()
+            self._decide(item, alone)
+            error = await self._write(alone)
+            if error is None:
+                self._settle(alone)
+            else:
+                self._fail(alone, error)
 
     def _settle(self, batch: _Batch) -> None:
         for item in batch.items:
             if item.decision is None:
+                _answer_error(item, item.error)
                 continue
             before = self.groups.get(item.group) or Group(id=item.group)
             self.groups[item.group] = item.decision.group
-            self._on_committed(before, item.decision)
+            try:
+                self._on_committed(before, item.decision)
+            except Exception:  # the commit stands and everybody else must be answered
+                log.exception("what follows a commit broke", extra={"action": "effects_broke"})
             if not item.done.done():
                 item.done.set_result(item.decision)
 
     def _fail(self, batch: _Batch, error: ClawError) -> None:
         for item in batch.items:
-            if item.decision is not None:
-                _answer_error(item, error)
+            _answer_error(item, error if item.decision is not None else item.error)
 
 
-def _answer_error(item: _Waiting, error: Exception) -> None:
+def _answer_error(item: _Waiting, error: Exception | None) -> None:
     if not item.done.done():
-        item.done.set_exception(error)
+        item.done.set_exception(error or ClawError("The command was not decided."))

@@ -19,6 +19,7 @@ from clawgroups.dispatcher.pages import Pages
 from clawgroups.dispatcher.people import People
 from clawgroups.dispatcher.registry import Registry
 from clawgroups.dispatcher.reports import Reports
+from clawgroups.dispatcher.runner_link import RunnerLink
 from clawgroups.dispatcher.views import HOUSE
 from clawgroups.dispatcher.watch import Watch
 from clawgroups.errors import ClawError, LedgerError, LedgerStopped, NotFound
@@ -34,20 +35,23 @@ from clawgroups.tasks import Tasks
 log = logging.getLogger("clawgroups.dispatcher")
 URGENT = (cmd.TakeOver, cmd.Reassign, cmd.CancelAgent, cmd.CancelGroup, cmd.PauseAgent, cmd.PauseGroup)
 RESTART = "the server was started again"
+CLOSE_S = 3.0  # how long the last batches may take
+PUT_AWAY_S = 60.0  # after this an ended group is no longer held in memory
+MOST_ENDED = 20  # ended groups that were looked at lately and are kept
 
 
 class Dispatcher:
-    """One per server. ``kill_runner`` (process id) is set by whoever supervises runner processes."""
+    """One per server. ``kill_runner`` (process id; False: not theirs) is set by whoever supervises runners."""
 
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self.settings = settings
         self.ledger = ledger
-        self.kill_runner: Callable[[int], None] | None = None
+        self.kill_runner: Callable[[int], bool] = lambda pid: False
         self.runner_status: Callable[[], dict[str, Any]] = lambda: {"state": "none", "restarts": 0}
         self.keys = Keys(settings.home / "secrets.json")
         self.tasks = Tasks(self._task_failed)
         self.live = LiveText()
-        self.desk = Desk(ledger.writer, self._committed)
+        self.desk = Desk(ledger.writer, self._committed, on_stopped=self._ledger_stopped)
         self.news = News(self.desk, ledger.reader, self.live)
         self.feeds = Feeds(self.live, self.news.snapshot, self.news.changes)
         self.drives = Drives(settings, self.desk, ledger.reader, self.keys)
@@ -58,12 +62,15 @@ class Dispatcher:
             lose_seat=self._lose_seat,
             drive_failed=self._drive_failed,
             on_join=self._runner_joined,
+            on_lost=self._runner_lost,
             tasks=self.tasks,
         )
         self.registry = Registry(self)
         self.people = People(self)
         self.pages = Pages(self)
         self._ended: dict[str, Group] = {}
+        self._putting_away: set[str] = set()
+        self._desk_runs: asyncio.Task[None] | None = None
 
     # --- life ----------------------------------------------------------------------------------------
 
@@ -72,50 +79,73 @@ class Dispatcher:
         self.settings.work.mkdir(parents=True, exist_ok=True)
         for group_id in await self.ledger.reader.unfinished():
             self.desk.groups[group_id] = await self.ledger.reader.load_group(group_id)
-        self.tasks.start(self.desk.run(), name="desk")
+        self._desk_runs = self.tasks.start(self.desk.run(), name="desk")
         await self.registry.open()
         await self._take_seats_back()
         launcher = Launcher(
-            self.open_groups,
+            self._changing_groups,
             self._launch,
             lambda: self.crew.any_link() is not None,
             Ramp(self.settings.launch_burst, self.settings.launch_per_s),
         )
-        watch = Watch(self.open_groups, self._lapse, self._kill_runner_of, self.settings.stop_timeout_s)
+        watch = Watch(
+            self._changing_groups,
+            lapse=self._lapse,
+            force=self._force_stop,
+            unseated=self.crew.is_unseated,
+            reseat=self.crew.drive_again,
+            stop_timeout_s=self.settings.stop_timeout_s,
+        )
         self.tasks.start(launcher.run(), name="launcher")
         self.tasks.start(watch.run(), name="watch")
         self.tasks.start(self.feeds.run(), name="feeds")
+        self._tell_status()
 
     async def _take_seats_back(self) -> None:
+        """Raises LedgerStopped; what the rules cannot do about one sub-agent keeps no other from going on."""
         lost = [
-            self.desk.post(group.id, cmd.LoseSeat(agent=agent.id, reason=RESTART), "dispatcher")
+            self.desk.post(group.id, cmd.LoseSeat(agent=agent.id, epoch=agent.seat, reason=RESTART), "dispatcher")
             for group in self.open_groups()
             for agent in group.agents.values()
             if agent.seat
         ]
-        for done in lost:
-            await done
+        for answer in await asyncio.gather(*lost, return_exceptions=True):
+            if isinstance(answer, LedgerStopped):
+                raise answer
+            if isinstance(answer, BaseException):
+                log.error("a seat could not be taken back: %s", answer, extra={"action": "seat_stuck"})
 
     async def close(self) -> None:
         """Commits what waits, then ends every loop."""
         self.desk.close()
+        if self._desk_runs is not None:
+            await asyncio.wait({self._desk_runs}, timeout=CLOSE_S)
         await self.tasks.close()
 
     # --- groups --------------------------------------------------------------------------------------
 
     def open_groups(self) -> list[Group]:
-        """The groups in memory that can still change, without the house."""
+        """The groups in memory, without the house."""
         return [group for group in self.desk.groups.values() if group.id != HOUSE]
+
+    def _changing_groups(self) -> list[Group]:
+        """Those that the loops look after: nothing changes any more once the ledger has stopped."""
+        return [] if self.ledger.writer.stopped else self.open_groups()
 
     async def group(self, group_id: str) -> Group:
         """An open group, or an ended one from the ledger. Raises NotFound."""
         found = self.desk.groups.get(group_id) or self._ended.get(group_id)
         if found is None:
             found = await self.ledger.reader.load_group(group_id)
-            if len(self._ended) > 20:
-                self._ended.pop(next(iter(self._ended)))
-            self._ended[group_id] = found
+            if group_id in self.desk.groups:  # opened while it was read
+                return self.desk.groups[group_id]
+            self._keep_ended(found)
         return found
+
+    def _keep_ended(self, group: Group) -> None:
+        self._ended[group.id] = group
+        if len(self._ended) > MOST_ENDED:
+            self._ended.pop(next(iter(self._ended)))
 
     async def agent(self, agent_id: str) -> tuple[Group, Agent]:
         """A sub-agent and its group. Raises NotFound."""
@@ -143,14 +173,17 @@ class Dispatcher:
 
     async def _reopen(self, group_id: str) -> None:
         """An ended group is read back so that the rules can refuse with its real state."""
-        self.desk.groups.setdefault(group_id, await self.ledger.reader.load_group(group_id))
+        found = await self.ledger.reader.load_group(group_id)
+        self._ended.pop(group_id, None)
+        self.desk.groups.setdefault(group_id, found)
+        self._put_away_later(group_id)
 
     async def _bring_person(self, group_id: str, actor: str) -> None:
         """A person of the house who acts in a group for the first time joins it."""
         group = self.desk.groups.get(group_id)
         person = self.house_members().get(actor)
-        if group is not None and person is not None and actor not in group.members:
-            await self.desk.post(group_id, cmd.AddMember(person), "dispatcher")
+        if group is not None and person is not None and actor not in group.members and not group.ended_at:
+            await self.desk.post(group_id, cmd.AddMember(person), "dispatcher", urgent=True)
 
     def house_members(self) -> dict[str, Member]:
         """The installation's members by id."""
@@ -165,8 +198,8 @@ class Dispatcher:
     def _lapse(self, agent_id: str) -> None:
         self._post_quietly(agent_id, cmd.LapseLease(agent=agent_id))
 
-    def _lose_seat(self, agent_id: str, reason: str) -> None:
-        self._post_quietly(agent_id, cmd.LoseSeat(agent=agent_id, reason=reason))
+    def _lose_seat(self, agent_id: str, epoch: int, reason: str) -> asyncio.Future[Decision]:
+        return self._post_quietly(agent_id, cmd.LoseSeat(agent=agent_id, epoch=epoch, reason=reason))
 
     def _drive_failed(self, agent_id: str, epoch: int, error: ClawError) -> None:
         command = cmd.ReportFailure(
@@ -174,22 +207,36 @@ class Dispatcher:
         )
         self._post_quietly(agent_id, command)
 
-    def _post_quietly(self, agent_id: str, command: cmd.AgentCommand) -> None:
+    def _post_quietly(self, agent_id: str, command: cmd.AgentCommand) -> asyncio.Future[Decision]:
         """For commands that nobody waits for: a refusal is only logged."""
         done = self.desk.post(group_of(agent_id), command, "dispatcher", urgent=True)
         done.add_done_callback(_log_refusal)
+        return done
 
-    def _kill_runner_of(self, agent_id: str) -> None:
+    def _force_stop(self, agent_id: str, seat: int, tries: int) -> None:
+        """A stop was not proved in time: our own runner is killed, and its end is the proof; another one is cut off."""
         link = self.crew.link_of(agent_id)
-        if link is None:
-            self._lose_seat(agent_id, "no runner held it")
-        elif self.kill_runner is not None and link.pid:
-            self.kill_runner(link.pid)
-        else:
-            log.error("a remote runner does not prove a stop", extra={"action": "stop_unproved", "agent": agent_id})
+        if link is None or link.seats[agent_id] != seat:
+            self.crew.lose_seat(agent_id, seat, "no runner held it")
+        elif tries or not (link.local and self.kill_runner(link.pid)):
+            self.crew.expel(link, "it did not prove a stop in time")
 
-    def _runner_joined(self, link: object) -> None:
+    def _runner_lost(self, link: RunnerLink) -> None:
+        """One that is stuck would keep another from being started."""
+        if link.local:
+            self.kill_runner(link.pid)
+        self._tell_status()
+
+    def _ledger_stopped(self) -> None:
+        self.crew.stand_still()
+        self._tell_status()
+
+    def _tell_status(self) -> None:
+        self.feeds.tell_status(self.status())
+
+    def _runner_joined(self, link: RunnerLink) -> None:
         """Everybody who should have a seat and is on no runner gets one."""
+        self._tell_status()
         for group in self.open_groups():
             for agent in group.agents.values():
                 if agent.seat and agent.seat == agent.epoch and self.crew.link_of(agent.id) is None:
@@ -199,15 +246,29 @@ class Dispatcher:
         group = decision.group
         self.news.hear(before, decision, self.feeds.of(group.id))
         self.crew.carry_out(decision)
-        if group.ended_at and group.id != HOUSE and not any(a.seat for a in group.agents.values()):
-            self.tasks.start(self._put_away(group.id), name=f"put-away-{group.id}")
+        if group.ended_at and group.id != HOUSE:
+            self._put_away_later(group.id)
+
+    def _put_away_later(self, group_id: str) -> None:
+        if group_id not in self._putting_away:
+            self._putting_away.add(group_id)
+            self.tasks.start(self._put_away(group_id), name=f"put-away-{group_id}")
 
     async def _put_away(self, group_id: str) -> None:
-        """An ended group leaves memory after a while; the ledger has it."""
-        await asyncio.sleep(60)
-        group = self.desk.groups.get(group_id)
-        if group is not None and group.ended_at:
-            del self.desk.groups[group_id]
+        """An ended group leaves memory after a while, once nothing of it is on a runner; the ledger has it."""
+        try:
+            while True:
+                await asyncio.sleep(PUT_AWAY_S)
+                group = self.desk.groups.get(group_id)
+                if group is None or not group.ended_at:
+                    return
+                if not any(agent.seat for agent in group.agents.values()):
+                    del self.desk.groups[group_id]
+                    self._keep_ended(group)
+                    self.live.forget_group(group_id)
+                    return
+        finally:
+            self._putting_away.discard(group_id)
 
     def _task_failed(self, name: str, error: BaseException) -> None:
         log.error("background task %s failed", name, extra={"action": "task_failed"}, exc_info=error)

@@ -18,7 +18,7 @@ from clawgroups.ledger.reader import Reader
 from clawgroups.link import messages as ms
 from clawgroups.settings import Settings
 
-THREAD_LIMIT = 20_000
+PAGE = 5_000  # entries of a thread read at once
 
 
 class Drives:
@@ -37,7 +37,7 @@ class Drives:
         """
         agent = group.agents[agent_id]
         present = self._desk.groups.get(group.id, group).agents[agent_id]
-        if agent.driver is None or agent.seat != agent.epoch or present.epoch != agent.epoch:
+        if agent.driver is None or not (agent.seat == agent.epoch == present.epoch == present.seat):
             return None
         thread = await self._thread(agent_id, group.seq)
         member = group.members[agent.driver.member]
@@ -58,8 +58,17 @@ class Drives:
         )
 
     async def _thread(self, agent_id: str, seq: int) -> tuple[Entry, ...]:
-        entries = await self._reader.transcript(agent_id, limit=THREAD_LIMIT, for_driver=True)
+        """The whole thread as of event ``seq``, however long."""
+        entries: list[Entry] = []
+        page = await self._reader.transcript(agent_id, limit=PAGE, for_driver=True)
+        while page:
+            entries += page
+            full = len(page) >= PAGE and page[-1].seq < seq
+            page = await self._next(agent_id, page[-1].seq) if full else []
         return tuple(entry for entry in entries if entry.seq <= seq)
+
+    async def _next(self, agent_id: str, after: int) -> list[Entry]:
+        return await self._reader.transcript(agent_id, after=after, limit=PAGE, for_driver=True)
 
     def _secret(self, member: Member) -> str:
         if member.kind is not MemberKind.MODEL or member.model is None:

@@ -22,9 +22,8 @@ from clawgroups.tasks import Tasks
 
 log = logging.getLogger("clawgroups.feed")
 BATCH_S = 0.12
-QUEUE = 16
+MOST_WAITING = 1024 * 1024  # characters that may wait for one viewer
 MOST_WATCHED = 320
-_RESYNCING = '{"t":"resyncing"}'
 _encode = msgspec.json.Encoder().encode
 
 
@@ -53,14 +52,21 @@ class _Ping(_FromViewer, tag="ping", frozen=True):
 _from_viewer = msgspec.json.Decoder(_Watch | _Resync | _Ping)
 
 
+def _leave(name: str, error: BaseException) -> None:
+    """How a viewer's tasks end is told by ``serve``; that it ended is no failure."""
+    log.debug("%s ended: %s", name, error)
+
+
 class Viewer:
     """One browser. ``behind`` asks for a snapshot in place of what did not fit."""
 
     def __init__(self) -> None:
-        self.queue: asyncio.Queue[str] = asyncio.Queue(QUEUE)
         self.behind = True
         self.watching: frozenset[str] = frozenset()
         self.fresh: frozenset[str] = frozenset()
+        self._frames: list[str] = []
+        self._size = 0
+        self._woken = asyncio.Event()
 
     def watch(self, agents: frozenset[str]) -> None:
         """Watches these from the next batch on; what is new among them comes whole first."""
@@ -71,21 +77,25 @@ class Viewer:
         """Queues a frame, or marks the viewer as behind when it does not keep up."""
         if self.behind:
             return
-        try:
-            self.queue.put_nowait(text)
-        except asyncio.QueueFull:
+        self._frames.append(text)
+        self._size += len(text)
+        self._woken.set()
+        if self._size > MOST_WAITING:
             self.restart()
 
-    def restart(self) -> None:
-        """Drops the backlog; a snapshot comes next."""
-        self.behind = True
-        self.watch_anew()
-        while not self.queue.empty():
-            self.queue.get_nowait()
+    async def take(self) -> str:
+        """Everything that waits as one message: a frame, or an array of frames; empty when it has to restart."""
+        await self._woken.wait()
+        self._woken.clear()
+        frames, self._frames, self._size = self._frames, [], 0
+        return frames[0] if len(frames) == 1 else f"[{','.join(frames)}]" if frames else ""
 
-    def watch_anew(self) -> None:
-        """Everything watched comes whole again."""
+    def restart(self) -> None:
+        """Drops the backlog; a snapshot comes next, and everything watched comes whole again."""
+        self.behind = True
         self.fresh, self.watching = self.fresh | self.watching, frozenset()
+        self._frames, self._size = [], 0
+        self._woken.set()
 
 
 class GroupFeed:
@@ -126,6 +136,7 @@ class Feeds:
 
     def tell_status(self, status: dict[str, Any]) -> None:
         """Tells every viewer that the server's own state changed."""
+        self.status = status
         text = _encode({"t": "status", **status}).decode()
         for feed in self._feeds.values():
             for viewer in feed.viewers:
@@ -181,7 +192,7 @@ class Feeds:
         """One viewer, until ``send`` or ``receive`` raises FeedClosed. Raises ClawError for nonsense."""
         viewer, feed = Viewer(), self._feeds[group]
         feed.viewers.add(viewer)
-        tasks = Tasks()
+        tasks = Tasks(_leave)
         try:
             sending = tasks.start(self._deliver(group, viewer, send), name="feed-send")
             hearing = tasks.start(self._hear(viewer, receive), name="feed-receive")
@@ -204,8 +215,9 @@ class Feeds:
                 number = self._feeds[group].number
                 viewer.behind = False
                 await send(_encode({"t": "snapshot", "n": number, **body, "status": self.status}).decode())
-            with contextlib.suppress(TimeoutError):  # look again whether it fell behind
-                await send(await asyncio.wait_for(viewer.queue.get(), 1.0))
+            text = await viewer.take()
+            if text:
+                await send(text)
 
     async def _hear(self, viewer: Viewer, receive: Callable[[], Awaitable[str]]) -> None:
         while True:
@@ -217,4 +229,3 @@ class Feeds:
                 viewer.watch(frozenset(message.agents[:MOST_WATCHED]))
             elif isinstance(message, _Resync):
                 viewer.restart()
-                viewer.queue.put_nowait(_RESYNCING)  # wakes the sender

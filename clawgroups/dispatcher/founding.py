@@ -18,6 +18,8 @@ from clawgroups.ids import new_id
 if TYPE_CHECKING:
     from clawgroups.dispatcher.dispatcher import Dispatcher
 
+FOLDER_HINT = "Give the path of a folder on the server's machine."
+
 
 async def found(dispatcher: Dispatcher, plan: NewGroup, actor: str) -> Group:
     """Creates, and starts where asked. Raises Invalid for a folder or member that is not there."""
@@ -61,9 +63,15 @@ def _task(plan: NewGroup, conductor: Member, worker: Member, goal: str) -> str:
 def _folder(folder: str, mode: str) -> str:
     if not folder:
         return ""
-    path = Path(os.path.expanduser(folder)).resolve()
-    if not path.is_dir():
-        raise Invalid(f"There is no folder {folder}.", hint="Give the path of a folder on the server's machine.")
+    try:
+        path = Path(os.path.expanduser(folder)).resolve()
+        there = path.is_dir()
+    except (OSError, RuntimeError) as error:  # a name too long, a loop of links, a place that may not be looked at
+        raise Invalid(
+            f"{folder[:200]} cannot be used as a folder: {getattr(error, 'strerror', None) or error}.", hint=FOLDER_HINT
+        ) from error
+    if not there:
+        raise Invalid(f"There is no folder {folder}.", hint=FOLDER_HINT)
     if mode == "worktree" and not (path / ".git").exists():
         raise Invalid(f"{folder} is not a git repository.", hint="Use it read-only, or run git init there first.")
     return str(path)

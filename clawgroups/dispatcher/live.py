@@ -149,6 +149,11 @@ class LiveText:
         """Pieces of these are gathered from now on."""
         self._watched[group] = agents
 
+    def forget_group(self, group: str) -> None:
+        """The group has ended and left memory."""
+        self.forget_watch(group)
+        self._measured.pop(group, None)
+
     def forget_watch(self, group: str) -> None:
         """Nobody watches the group any more."""
         self._watched.pop(group, None)

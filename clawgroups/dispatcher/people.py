@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from clawgroups.dispatcher.records import hand_back_record, reassign_record
 from clawgroups.dispatcher.reports import propose
-from clawgroups.errors import ClawError, Invalid
+from clawgroups.errors import Invalid, LinkError
 from clawgroups.group import commands as cmd
+from clawgroups.group.group_tools import GROUP_TOOLS
 from clawgroups.group.state import Agent, Group
 from clawgroups.group.thread import Entry, ToolCall
 from clawgroups.group.tools import ToolSpec
@@ -18,6 +20,7 @@ from clawgroups.link import messages as ms
 if TYPE_CHECKING:
     from clawgroups.dispatcher.dispatcher import Dispatcher
 
+log = logging.getLogger("clawgroups.people")
 THREAD = 5_000
 
 
@@ -47,6 +50,8 @@ class People:
             raise Invalid("The turn is empty.", hint="Write something or call a tool.")
         _, agent = await self._dispatcher.agent(agent_id)
         tools = self.tools(agent_id)
+        if not tools and any(name not in GROUP_TOOLS for _, name, _ in calls):
+            raise LinkError("No runner is up that could run the call.", hint="It is being started; try again soon.")
         proposed = tuple(
             propose(ToolCall(call_id or f"person_{agent.step + 1}_{number}", name, json.dumps(arguments)), tools)
             for number, (call_id, name, arguments) in enumerate(calls)
@@ -71,7 +76,7 @@ class People:
         group, agent = await self._dispatcher.agent(agent_id)
         person = agent.driver.member if agent.driver else ""
         entries = await self._since_take_over(agent_id)
-        files, diff = await self.changes(agent_id)
+        files, diff = await self._changes_or_none(agent_id)
         name = group.members[person].name if person in group.members else "A person"
         return hand_back_record(person=name, note=note, entries=entries, files=files, diff=diff)
 
@@ -79,6 +84,15 @@ class People:
         taken = await self._dispatcher.ledger.reader.last_take_over(agent_id)
         after = taken[0] if taken else 0
         return await self._dispatcher.ledger.reader.transcript(agent_id, after=after, limit=THREAD, for_driver=True)
+
+    async def _changes_or_none(self, agent_id: str) -> tuple[list[dict[str, Any]] | None, str]:
+        """None for the files where no runner can look: a hand-back must not wait for that, but it must say so."""
+        try:
+            if self._dispatcher.crew.any_link() is not None:
+                return await self.changes(agent_id)
+        except LinkError as error:
+            log.warning("the changes of %s could not be read: %s", agent_id, error, extra={"action": "no_diff"})
+        return None, ""
 
     async def changes(self, agent_id: str) -> tuple[list[dict[str, Any]], str]:
         """(files with their status, diff) since the last take-over; empty where no runner can look."""
@@ -99,7 +113,7 @@ class People:
         group, agent = await self._dispatcher.agent(agent_id)
         link = self._dispatcher.crew.link_of(agent_id) or self._dispatcher.crew.any_link()
         if link is None:
-            raise ClawError("No runner is up that could read the file.", hint="Try again in a moment.")
+            raise LinkError("No runner is up that could read the file.", hint="Try again in a moment.")
         place = await self._dispatcher.drives.place(group, agent)
         body: dict[str, Any] = await link.ask(ms.Ask(id=0, what="read_file", place=place, path=path))
         return body
@@ -108,7 +122,7 @@ class People:
         """Gives the task to another member, with a record of why."""
         group, agent = await self._dispatcher.agent(agent_id)
         await self._bring(group, to, actor)
-        entries = await self._since_take_over(agent_id)
+        entries = await self._since_take_over(agent_id) if agent.driven_by_person else []
         former = agent.driver.member if agent.driver else agent.member
         record = reassign_record(
             former=_name(group, former), by=_name(group, actor), reason=reason, entries=entries[-50:]

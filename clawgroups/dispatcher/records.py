@@ -22,10 +22,10 @@ def hand_back_record(
     person: str,
     note: str,
     entries: Sequence[Entry],
-    files: Sequence[dict[str, Any]],
+    files: Sequence[dict[str, Any]] | None,
     diff: str,
 ) -> str:
-    """The hand-back record. ``entries``: the thread since the person took the wheel; ``files``: changed paths."""
+    """The hand-back record. ``entries``: the thread since the person took the wheel; ``files``: None for unknown."""
     lines = [f"{person} took over your work and now hands it back to you. This is what happened meanwhile."]
     lines += _interrupted(entries)
     lines += _done_by(person, entries)
@@ -69,7 +69,9 @@ def _done_by(person: str, entries: Sequence[Entry]) -> list[str]:
     return ["", f"{person} acted in your place (the turns and calls stand above as ordinary ones):", *lines]
 
 
-def _files(files: Sequence[dict[str, Any]], diff: str) -> list[str]:
+def _files(files: Sequence[dict[str, Any]] | None, diff: str) -> list[str]:
+    if files is None:
+        return ["", "Which files changed in your workspace could not be read. Look before you rely on one."]
     changed = [file for file in files if file.get("status") not in ("same", None)]
     if not changed:
         return ["", "No file in your workspace changed."]

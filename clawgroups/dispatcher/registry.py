@@ -77,7 +77,7 @@ class Registry:
         """Takes a member off the list. Raises Refused while it drives, Invalid for a bundled one."""
         member = self.find(member_id)
         if member.bundled or member.id == LOCAL_ADMIN:
-            raise Invalid(f"{member.name} belongs to the installation and stays.")
+            raise Invalid(f"{member.name} belongs to the installation and stays.", hint="Groups need not use it.")
         for group in self._dispatcher.open_groups():
             if group.load(member.id):
                 raise Invalid(f"{member.name} drives in group {group.name!r}.", hint="Reassign its sub-agents first.")

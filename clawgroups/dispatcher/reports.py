@@ -12,7 +12,7 @@ from clawgroups.errors import ClawError, LedgerStopped, NotFound, StaleEpoch
 from clawgroups.group import commands as cmd
 from clawgroups.group.draft import Decision
 from clawgroups.group.group_tools import GROUP_TOOLS
-from clawgroups.group.thread import ToolCall
+from clawgroups.group.thread import ToolCall, Turn
 from clawgroups.group.tools import ToolSpec
 from clawgroups.ids import group_of
 from clawgroups.link import messages as ms
@@ -67,7 +67,7 @@ class Reports:
             usage=turn.usage,
             finish=turn.finish,
         )
-        self._post(link, command, message.epoch, "step", turn.content)
+        self._post(link, command, message.epoch, "step", _words_of(turn))
 
     def _result(self, link: RunnerLink, message: ms.ResultDone) -> None:
         command = cmd.RecordResult(
@@ -149,6 +149,11 @@ class Reports:
         """The seat has been told to stop; a person decides how to go on with what could not be recorded."""
         failure = cmd.ReportFailure(agent=agent, epoch=epoch, reason=code, sentence=sentence)
         self._desk.post(group_of(agent), failure, "dispatcher").add_done_callback(_log_lost)
+
+
+def _words_of(turn: Turn) -> str:
+    """What a refused turn said and wanted, for people."""
+    return "\n".join([turn.content, *(f"(wanted to call {c.name} with {c.arguments})" for c in turn.calls)]).strip()
 
 
 def _log_lost(done: asyncio.Future[Decision]) -> None:

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -24,17 +26,29 @@ ASK_TIMEOUT_S = 25.0
 
 
 class RunnerLink:
-    """Outlives connections; ends when the runner's process is known to be gone."""
+    """Outlives connections; ends when the runner's process is known to be gone, or stayed away too long.
 
-    def __init__(self, hello: ms.Hello, on_message: Callable[[RunnerLink, ms.AnyMessage], None]) -> None:
+    ``on_lag`` hears why, once, when the runner takes no messages any more: nothing can be told to it for certain.
+    """
+
+    def __init__(
+        self,
+        hello: ms.Hello,
+        on_message: Callable[[RunnerLink, ms.AnyMessage], None],
+        on_lag: Callable[[RunnerLink, str], None],
+    ) -> None:
         self.session = hello.session
         self.name = hello.runner
         self.pid = hello.pid
+        self.local = hello.runner == socket.gethostname()  # process ids mean nothing across machines
+        self.away_since = time.monotonic()  # of the last connection's end
         self.tools: dict[str, ToolSpec] = {spec.name: spec for spec in hello.tools}
         self.sandbox = hello.sandbox
         self.sandbox_detail = hello.sandbox_detail
         self.seats: dict[str, int] = {}
         self._on_message = on_message
+        self._on_lag = on_lag
+        self._lags = False
         self._mailbox = Mailbox()
         self._outbox: asyncio.Queue[str] = asyncio.Queue()
         self._transport: Transport | None = None
@@ -47,8 +61,15 @@ class RunnerLink:
         return self._transport is not None
 
     def send(self, message: ms.ToRunner) -> None:
-        """Sends for certain: now, or after the next reconnect. Raises LinkError when the runner lags too far."""
-        text = self._mailbox.post(message)
+        """Sends for certain: now, or after the next reconnect."""
+        if self._lags:
+            return  # it is being given up, and everything it should have heard goes to another
+        try:
+            text = self._mailbox.post(message)
+        except LinkError as error:
+            self._lags = True
+            asyncio.get_running_loop().call_soon(self._on_lag, self, error.sentence)
+            return
         if self._transport is not None:
             self._outbox.put_nowait(text)
 
@@ -84,6 +105,7 @@ class RunnerLink:
         finally:
             if self._transport is transport:
                 self._transport = None
+                self.away_since = time.monotonic()
             await tasks.close()
             await transport.close()
 
@@ -116,7 +138,10 @@ class RunnerLink:
             else:
                 waiting.set_exception(_error_of(message.error))
         elif not isinstance(message, ms.Beat):
-            self._on_message(self, message)
+            try:
+                self._on_message(self, message)
+            except Exception:  # the message is taken; what follows it must still be heard
+                log.exception("a runner's message broke something", extra={"action": "message_broke"})
 
     async def _pump(self, transport: Transport, outbox: asyncio.Queue[str]) -> None:
         """Sends what is queued, and heartbeats, which also acknowledge."""

@@ -15,7 +15,7 @@ from clawgroups.tasks import Tasks
 
 log = logging.getLogger("clawgroups.supervisor")
 BACKOFF_S = (0.05, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-STEADY_S = 20.0  # a runner that lived so long starts again at once
+STEADY_S = 5.0  # a runner that lived so long starts again at once
 GRACE_S = 6.0
 
 
@@ -60,33 +60,44 @@ class RunnerProcess:
                 await process.wait()
         await self._tasks.close()
 
-    def kill(self) -> None:
-        """Kills the runner and with it everything it runs."""
+    def kill(self) -> bool:
+        """Kills the runner and with it everything it runs; False when none was there."""
         process = self._process
-        if process is not None and process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):  # it ended this very moment
-                process.kill()
+        if process is None or process.returncode is not None:
+            return False
+        with contextlib.suppress(ProcessLookupError):  # it ended this very moment
+            process.kill()
+        return True
 
     async def _supervise(self) -> None:
         failures = 0
         while True:
             started = time.monotonic()
-            self.state = "starting"
-            self._process = await self._spawn()
-            self.state = "up"
-            pid = self._process.pid
-            code = await self._process.wait()
-            self.state = "down"
-            self._on_exit(pid, f"the runner ended with status {code}")
+            end = await self._run_once()
             if self._closing:
                 return
             failures = 0 if time.monotonic() - started > STEADY_S else failures + 1
             self.restarts += 1
             wait = BACKOFF_S[min(failures, len(BACKOFF_S) - 1)]
-            log.warning(
-                "the runner ended with status %s; next start in %.1f s", code, wait, extra={"action": "runner_restart"}
-            )
+            log.warning("the runner %s; next start in %.1f s", end, wait, extra={"action": "runner_restart"})
             await asyncio.sleep(wait)
+
+    async def _run_once(self) -> str:
+        """One runner from its start to its end; how it ended."""
+        self.state = "starting"
+        try:
+            process = self._process = await self._spawn()
+        except OSError as error:
+            self.state = "down"
+            return f"could not be started ({error})"
+        self.state = "up"
+        code = await process.wait()
+        self.state = "down"
+        try:
+            self._on_exit(process.pid, f"the runner ended with status {code}")
+        except Exception:  # whatever became of its seats, there must be a runner again
+            log.exception("the end of a runner broke something", extra={"action": "exit_broke"})
+        return f"ended with status {code}"
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         env = {**os.environ, "CLAWGROUPS_LINK_TOKEN": self._token}
@@ -96,7 +107,10 @@ class RunnerProcess:
             "clawgroups.runner",
             "--url",
             self._url,
+            "--parent",
+            str(os.getpid()),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C in a terminal must reach the server alone, which ends the runner in order
             env=env,
         )
