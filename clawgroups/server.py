@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
 import secrets
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import uvicorn
@@ -18,15 +18,18 @@ from fastapi import FastAPI
 
 from clawgroups import __version__
 from clawgroups.api import agents, docs, errors, groups, sockets
+from clawgroups.api.door import Door
 from clawgroups.api.guard import Guard, is_local
 from clawgroups.dispatcher.dispatcher import Dispatcher
 from clawgroups.dispatcher.supervisor import RunnerProcess
-from clawgroups.errors import Invalid
+from clawgroups.errors import ClawError, Invalid
 from clawgroups.ledger.ledger import Ledger
 from clawgroups.settings import Settings
+from clawgroups.tasks import Tasks
 
 log = logging.getLogger("clawgroups.server")
 ROOT = "/api/v1"
+LET_GO_S = 1.5  # how long a peer has to answer the end of its connection
 
 
 def build(settings: Settings, ledger: Ledger, url: str, *, pages: bool = True) -> FastAPI:
@@ -34,11 +37,15 @@ def build(settings: Settings, ledger: Ledger, url: str, *, pages: bool = True) -
     dispatcher = Dispatcher(settings, ledger)
     runner = RunnerProcess(f"ws{url.removeprefix('http')}/link", dispatcher.crew.token, dispatcher.crew.lose_process)
     dispatcher.runner_status = lambda: runner.status
-    dispatcher.kill_runner = lambda pid: runner.kill() if pid == runner.pid else None
+    dispatcher.kill_runner = lambda pid: pid == runner.pid and runner.kill()
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
-        await dispatcher.start()
+        try:
+            await dispatcher.start()
+        except Exception as error:
+            app.state.failure = error  # uvicorn would only log it; see _run
+            raise
         if settings.runner:
             await runner.start()
         try:
@@ -66,57 +73,129 @@ def build(settings: Settings, ledger: Ledger, url: str, *, pages: bool = True) -
         from clawgroups.ui.app import mount
 
         mount(app, storage_secret=_secret(settings.home / "pages.secret"))
+    app.add_middleware(Door)
     app.add_middleware(Guard, any_host=settings.open_to_network)
     return app
 
 
-async def serve(settings: Settings, ready: Callable[[dict[str, object]], None]) -> None:
-    """Runs until told to stop. ``ready`` hears the address once it answers.
+async def serve(
+    settings: Settings,
+    ready: Callable[[dict[str, object]], None],
+    *,
+    pages: bool = True,
+    stop: asyncio.Event | None = None,
+) -> None:
+    """Runs until ``stop`` is set or the task is cancelled; ends cleanly either way, within ten seconds.
 
+    ``ready`` hears url, home and pid once the server answers.
     Raises Invalid for an address that others could reach without being asked to, LedgerError.
     """
-    if not settings.open_to_network and not is_local(settings.host):
-        raise Invalid(
-            f"{settings.host} can be reached from other machines, and this server has no sign-in yet.",
-            hint="Listen on 127.0.0.1, or say --open-to-network in so many words.",
-        )
+    _refuse_foreign(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
     listening = _listen(settings.host, settings.port)
-    port = listening.getsockname()[1]
-    url = f"http://{settings.host if ':' not in settings.host else f'[{settings.host}]'}:{port}"
-    ledger = await Ledger.open(settings.database_url)
     try:
-        app = build(settings, ledger, url)
-        await _run(app, listening, url, settings, ready)
+        url = f"http://{_reached(settings.host)}:{listening.getsockname()[1]}"
+        ledger = await Ledger.open(settings.database_url)
+        try:
+            app = build(settings, ledger, url, pages=pages)
+            await _run(app, listening, url, settings, ready, stop or asyncio.Event())
+        finally:
+            await ledger.close()
     finally:
-        await ledger.close()
+        listening.close()
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to whoever runs it, and cuts connections whose peer does not let go."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.answering = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self.answering.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        cut = asyncio.get_running_loop().call_later(LET_GO_S, self._cut)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            cut.cancel()
+
+    def _cut(self) -> None:
+        for connection in list(self.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
 
 
 async def _run(
-    app: FastAPI, listening: socket.socket, url: str, settings: Settings, ready: Callable[[dict[str, object]], None]
+    app: FastAPI,
+    listening: socket.socket,
+    url: str,
+    settings: Settings,
+    ready: Callable[[dict[str, object]], None],
+    stop: asyncio.Event,
 ) -> None:
     config = uvicorn.Config(
         app,
-        log_level="warning",
+        log_config=None,
+        access_log=False,
         ws="websockets-sansio",
         ws_max_size=64 * 1024 * 1024,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=3,
         lifespan="on",
     )
-    server = uvicorn.Server(config)
-    facts: dict[str, object] = {"url": url, "home": str(settings.home), "pid": os.getpid()}
+    server = _Server(config)
+    tasks = Tasks(lambda name, error: log.debug("%s ended: %s", name, error))  # raised below
+    serving = tasks.start(server.serve(sockets=[listening]), name="server")
+    answering = tasks.start(server.answering.wait(), name="server-answers")
+    stopping = tasks.start(stop.wait(), name="server-stop")
     place = settings.home / "server.json"
-    serving = asyncio.ensure_future(server.serve(sockets=[listening]))
-    while not server.started and not serving.done():
-        await asyncio.sleep(0.01)
-    if server.started:
-        place.write_text(json.dumps(facts))
-        ready(facts)
     try:
-        await serving
+        await asyncio.wait({serving, answering}, return_when=asyncio.FIRST_COMPLETED)
+        if server.started:
+            facts: dict[str, object] = {"url": url, "home": str(settings.home), "pid": os.getpid()}
+            _write(place, json.dumps(facts))
+            ready(facts)
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        place.unlink(missing_ok=True)
+        # NOTE: a cancelled server must still say good-bye to its websockets, or each of them prints a traceback.
+        server.should_exit = True
+        await asyncio.wait({serving})
+        await tasks.close()
+        if server.started:
+            place.unlink(missing_ok=True)
+    serving.result()
+    if not server.started:
+        raise getattr(app.state, "failure", None) or ClawError("The server could not start; its log says why.")
+
+
+def _refuse_foreign(settings: Settings) -> None:
+    if settings.open_to_network or is_local(_reached(settings.host)):
+        return
+    raise Invalid(
+        f"{settings.host} can be reached from other machines, and this server has no sign-in yet.",
+        hint="Listen on 127.0.0.1, or say --open-to-network in so many words.",
+    )
+
+
+def _reached(host: str) -> str:
+    """The host as it stands in a URL."""
+    return f"[{host}]" if ":" in host else host
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all: scripts read this file while it is written."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text)
+    fresh.replace(path)
 
 
 def _listen(host: str, port: int) -> socket.socket:

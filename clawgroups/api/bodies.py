@@ -2,20 +2,56 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from clawgroups.group.tools import Policy
 
-Name = Annotated[str, Field(min_length=1, max_length=120)]
+DEEPEST = 60
+LARGEST = 2**53  # beyond this, numbers change their value in JavaScript
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 Words = Annotated[str, Field(max_length=200_000)]
+Epoch = Annotated[int, Field(ge=0, le=LARGEST)]
 
 
 class Body(BaseModel):
-    """Base of all bodies."""
+    """Base of all bodies. What no database or model could hold is refused: NUL, half characters, NaN, deep nesting."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _storable(cls, value: Any) -> Any:
+        waiting: list[tuple[Any, tuple[str, ...]]] = [(value, ())]
+        while waiting:
+            item, at = waiting.pop()
+            if len(at) > DEEPEST:
+                raise _unstorable(at[:3], "it is nested too deeply")
+            if isinstance(item, dict):
+                waiting += [(key, at) for key in item]
+                waiting += [(part, (*at, str(key))) for key, part in item.items()]
+            elif isinstance(item, list):
+                waiting += [(part, (*at, str(number))) for number, part in enumerate(item)]
+            elif isinstance(item, str) and (wrong := _wrong_with(item)):
+                raise _unstorable(at, wrong)
+            elif isinstance(item, float) and not math.isfinite(item):
+                raise _unstorable(at, "it is no finite number")
+        return value
+
+
+def _wrong_with(text: str) -> str:
+    if "\0" in text:
+        return "it holds a NUL character"
+    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        return "it holds half of a surrogate pair"
+    return ""
+
+
+def _unstorable(at: tuple[str, ...], wrong: str) -> PydanticCustomError:
+    return PydanticCustomError("unstorable", "{wrong}", {"wrong": wrong, "at": ".".join(at) or "body"})
 
 
 class LimitsBody(Body):
@@ -24,9 +60,9 @@ class LimitsBody(Body):
     max_live: int = Field(300, ge=1, le=1_000)
     max_steps: int = Field(4_000, ge=1, le=10_000_000)
     agent_steps: int = Field(4_000, ge=1, le=1_000_000)
-    budget_usd: float = Field(0, ge=0)
-    budget_tokens: int = Field(0, ge=0)
-    hours: float = Field(0, ge=0)
+    budget_usd: float = Field(0, ge=0, le=1e12)
+    budget_tokens: int = Field(0, ge=0, le=LARGEST)
+    hours: float = Field(0, ge=0, le=1e6)
 
 
 class NewGroupBody(Body):
@@ -43,7 +79,7 @@ class NewGroupBody(Body):
     limit: int = Field(300, ge=1, le=300)
     pace: int | None = Field(None, ge=0, le=1_000)
     limits: LimitsBody = Field(default_factory=lambda: LimitsBody.model_validate({}))
-    policies: dict[str, Policy] = Field(default_factory=dict)
+    policies: dict[str, Policy] = Field(default_factory=dict, max_length=200)
     start: bool = False
 
 
@@ -56,7 +92,7 @@ class TakeOverBody(Body):
 class HandBackBody(Body):
     """A hand-back. ``to``: a member's id; the former driver when left out."""
 
-    epoch: int | None = None
+    epoch: Epoch | None = None
     note: Words = ""
     to: str = Field("", max_length=120)
 
@@ -83,7 +119,7 @@ class CancelBody(Body):
 class ForkBody(Body):
     """From where, and who drives the fork."""
 
-    step: int = Field(ge=0)
+    step: int = Field(ge=0, le=LARGEST)
     member: str = Field("", max_length=120)
 
 
@@ -98,7 +134,7 @@ class CallBody(Body):
 class StepBody(Body):
     """A person's turn."""
 
-    epoch: int
+    epoch: Epoch
     content: Words = ""
     tool_calls: list[CallBody] = Field(default_factory=list, max_length=50)
     result: bool = False
@@ -107,7 +143,7 @@ class StepBody(Body):
 class LeaseBody(Body):
     """A sign of life of the person at the wheel."""
 
-    epoch: int
+    epoch: Epoch
 
 
 class AnswerBody(Body):
@@ -118,7 +154,7 @@ class AnswerBody(Body):
     arguments: dict[str, Any] | None = None
     scope: Literal["once", "tool", "group"] = "once"
     member: str = Field("", max_length=120)
-    amount: float = 0
+    amount: float = Field(0, ge=0, le=1e15)
 
 
 class ModelBody(Body):
@@ -130,16 +166,16 @@ class ModelBody(Body):
     key_ref: str = Field("", max_length=200, pattern=r"^(env:\w+)?$")
     thinking: bool | None = None
     temperature: float | None = Field(None, ge=0, le=2)
-    max_tokens: int | None = Field(None, ge=1)
-    price_in: float = Field(0, ge=0)
-    price_cached: float = Field(0, ge=0)
-    price_out: float = Field(0, ge=0)
+    max_tokens: int | None = Field(None, ge=1, le=LARGEST)
+    price_in: float = Field(0, ge=0, le=1e6)
+    price_cached: float = Field(0, ge=0, le=1e6)
+    price_out: float = Field(0, ge=0, le=1e6)
 
 
 class ProgramBody(Body):
     """An executable, as a list of words; no shell is involved."""
 
-    command: list[str] = Field(min_length=1, max_length=100)
+    command: list[Annotated[str, Field(max_length=4_000)]] = Field(min_length=1, max_length=100)
 
 
 class MemberBody(Body):
@@ -148,7 +184,7 @@ class MemberBody(Body):
     name: Name
     kind: Literal["model", "program", "person"]
     description: str = Field("", max_length=2_000)
-    skills: list[str] = Field(default_factory=list, max_length=50)
+    skills: list[Annotated[str, Field(max_length=60)]] = Field(default_factory=list, max_length=50)
     capacity: int = Field(0, ge=0, le=1_000)
     model: ModelBody | None = None
     program: ProgramBody | None = None

@@ -8,12 +8,53 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
+from clawgroups.api.addresses import address_of
+from clawgroups.api.door import LIST, SMALLER
+from clawgroups.api.mend import problem_of
 from clawgroups.errors import ClawError
 
 log = logging.getLogger("clawgroups.api")
-PREFIX = "/api/"
+SHOWN = 5
+_CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+_HINTS = {400: "Send a JSON object, not nested deeply.", 413: SMALLER}
+_DEFAULT_HINTS = {"not_found": "Look whether the id is right, and whether this server serves the home you mean."}
+_STATUS = {"link": 503, "link_closed": 503, "timeout": 503, "tool": 422, "sandbox": 503}
+"""Codes that come from a runner, or from errors that know nothing of HTTP."""
+
+
+class Told(BaseModel):
+    """What went wrong. Some codes say more: ``rule`` and ``state`` of a refusal, ``epoch`` and ``driver`` of a
+    stale write, ``fields`` of an invalid body."""
+
+    model_config = ConfigDict(extra="allow")
+
+    code: str
+    sentence: str
+    hint: str
+
+
+class ErrorReply(BaseModel):
+    """The shape of every error."""
+
+    error: Told
+
+
+_MEANINGS = {
+    404: "not_found: nothing has that id",
+    409: "refused: a rule says no (rule, state); stale_epoch: somebody else holds the wheel (epoch, driver)",
+    413: "too_large: the body is over 8 MiB",
+    415: "not_json: the body is not JSON",
+    422: "invalid: a field does not fit (fields)",
+    503: "ledger_stopped: nothing can be written any more; link: no runner is up",
+}
+
+
+def told(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route can answer with besides success, for its OpenAPI description."""
+    return {status: {"model": ErrorReply, "description": _MEANINGS[status]} for status in statuses}
 
 
 def install(app: FastAPI) -> None:
@@ -31,35 +72,37 @@ def reply(status: int, body: dict[str, Any]) -> JSONResponse:
 
 async def _claw(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ClawError)
-    if error.status >= 500:
+    status = _STATUS.get(error.code, error.status)
+    if status >= 500:
         log.error("%s %s: %s", request.method, request.url.path, error, extra={"action": "api_error"})
-    return reply(error.status, error.as_dict())
+    body = error.as_dict()
+    return reply(status, {**body, "hint": body["hint"] or _DEFAULT_HINTS.get(error.code, "")})
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    problems = []
-    for problem in error.errors()[:5]:
-        where = ".".join(str(part) for part in problem["loc"] if part != "body") or "body"
-        problems.append(f"{where}: {problem['msg']}")
+    address = address_of(request.app, request.url.path)
+    body = address.fields.get(request.method, {}) if address else {}
+    problems = [problem_of(found, list(body.get("properties", ()))) for found in error.errors()[:SHOWN]]
     return reply(
         422,
         {
             "code": "invalid",
-            "sentence": "; ".join(problems) + ".",
-            "hint": "The fields of every request are listed at /api/v1/docs.",
+            "sentence": " ".join(f"{p['field']}: {p['problem']}" for p in problems),
+            "hint": " ".join(dict.fromkeys(p["mend"] for p in problems)),
+            "fields": problems,
         },
     )
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http")
-    hint = "All addresses are listed at /api/v1/docs." if request.url.path.startswith(PREFIX) else ""
-    return reply(error.status_code, {"code": code, "sentence": f"{error.detail}: {request.url.path}", "hint": hint})
+    code = _CODES.get(error.status_code, "http")
+    sentence = f"{error.detail.rstrip('.')}: {request.url.path}."
+    return reply(error.status_code, {"code": code, "sentence": sentence, "hint": _HINTS.get(error.status_code, LIST)})
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    log.exception("%s %s broke", request.method, request.url.path, exc_info=error, extra={"action": "api_broke"})
+    log.error("%s %s broke", request.method, request.url.path, exc_info=error, extra={"action": "api_broke"})
     sentence = f"The server failed on this ({type(error).__name__}); nothing was half done."
     return reply(500, {"code": "internal", "sentence": sentence, "hint": "The server's log has the details."})

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, StreamingResponse
@@ -13,6 +15,7 @@ from fastapi.responses import FileResponse, StreamingResponse
 from clawgroups import __version__
 from clawgroups.api.bodies import AnswerBody, MemberBody, NewGroupBody
 from clawgroups.api.deps import Actor, House
+from clawgroups.api.errors import told
 from clawgroups.dispatcher.founding import found
 from clawgroups.dispatcher.plans import NewGroup
 from clawgroups.dispatcher.templates import TEMPLATES
@@ -26,11 +29,13 @@ from clawgroups.ledger.export import export_events
 
 router = APIRouter()
 Json = dict[str, Any]
-After = Annotated[int, Query(ge=0)]
+After = Annotated[int, Query(ge=0, le=2**53)]
 Limit = Annotated[int, Query(ge=1, le=1_000)]
+READ, LOOK = told(404, 422), told(404, 422, 503)
+ACT, MAKE = told(404, 409, 422, 503), told(413, 415, 422, 503)
 
 
-@router.get("/me")
+@router.get("/me", responses=READ)
 async def me(house: House, actor: Actor) -> Json:
     """Who you are here."""
     return {"id": actor, "name": house.registry.find(actor).name}
@@ -38,8 +43,9 @@ async def me(house: House, actor: Actor) -> Json:
 
 @router.get("/status")
 async def status(house: House) -> Json:
-    """Version, ledger, runner."""
-    return {"version": __version__, **house.status(), "members": len(house.registry.members())}
+    """Version, ledger, runner, and which home this server serves."""
+    place = {"home": str(house.settings.home), "pid": os.getpid()}
+    return {"version": __version__, **place, **house.status(), "members": len(house.registry.members())}
 
 
 @router.get("/templates")
@@ -57,7 +63,7 @@ async def groups(house: House) -> Json:
     return {"groups": await house.pages.groups()}
 
 
-@router.post("/groups", status_code=201)
+@router.post("/groups", status_code=201, responses=MAKE)
 async def create(body: NewGroupBody, house: House, actor: Actor) -> Json:
     """Makes a group, and starts it when asked."""
     plan = NewGroup(
@@ -78,7 +84,7 @@ async def create(body: NewGroupBody, house: House, actor: Actor) -> Json:
     return group_view(await found(house, plan, actor))
 
 
-@router.get("/groups/{group_id}")
+@router.get("/groups/{group_id}", responses=READ)
 async def group(group_id: str, house: House) -> Json:
     """One group."""
     return group_view(await house.group(group_id))
@@ -92,43 +98,43 @@ _LIFE: dict[str, cmd.Command] = {
 }
 
 
-@router.post("/groups/{group_id}/start")
+@router.post("/groups/{group_id}/start", responses=ACT)
 async def start(group_id: str, house: House, actor: Actor) -> Json:
     """Starts it: the conductor is launched."""
     return group_view(await house.command(group_id, _LIFE["start"], actor))
 
 
-@router.post("/groups/{group_id}/pause")
+@router.post("/groups/{group_id}/pause", responses=ACT)
 async def pause(group_id: str, house: House, actor: Actor) -> Json:
     """Stops everybody at the next step boundary."""
     return group_view(await house.command(group_id, _LIFE["pause"], actor))
 
 
-@router.post("/groups/{group_id}/resume")
+@router.post("/groups/{group_id}/resume", responses=ACT)
 async def resume(group_id: str, house: House, actor: Actor) -> Json:
     """Goes on after a pause."""
     return group_view(await house.command(group_id, _LIFE["resume"], actor))
 
 
-@router.post("/groups/{group_id}/cancel")
+@router.post("/groups/{group_id}/cancel", responses=ACT)
 async def cancel(group_id: str, house: House, actor: Actor) -> Json:
     """Ends every sub-agent."""
     return group_view(await house.command(group_id, _LIFE["cancel"], actor))
 
 
-@router.get("/groups/{group_id}/agents")
+@router.get("/groups/{group_id}/agents", responses=READ)
 async def agents(group_id: str, house: House) -> Json:
     """Its sub-agents."""
     return {"agents": await house.pages.agents(group_id)}
 
 
-@router.get("/groups/{group_id}/events")
+@router.get("/groups/{group_id}/events", responses=READ)
 async def events(group_id: str, house: House, after: After = 0, limit: Limit = 200) -> Json:
     """The append-only record, page by page."""
     return await house.pages.events(group_id, after, limit)
 
 
-@router.get("/groups/{group_id}/export")
+@router.get("/groups/{group_id}/export", responses=READ)
 async def export(group_id: str, house: House) -> StreamingResponse:
     """The whole record as JSON lines."""
     await house.group(group_id)
@@ -141,7 +147,7 @@ async def export(group_id: str, house: House) -> StreamingResponse:
     return StreamingResponse(lines(), media_type="application/x-ndjson", headers=headers)
 
 
-@router.get("/groups/{group_id}/files")
+@router.get("/groups/{group_id}/files", responses=LOOK)
 async def files(group_id: str, house: House) -> Json:
     """What lies in the group's workspace."""
     group = await house.group(group_id)
@@ -149,26 +155,41 @@ async def files(group_id: str, house: House) -> Json:
     return {"files": [file for file in listed if file["status"] != "deleted"]}
 
 
-@router.get("/groups/{group_id}/files/{path:path}")
+@router.get("/groups/{group_id}/files/{path:path}", responses=READ)
 async def file(group_id: str, path: str, house: House) -> FileResponse:
     """A file of the group's workspace, always as a download: it may be hostile."""
     await house.group(group_id)
-    root = (house.settings.work / group_id / "workspace").resolve()
-    real = Path(root / path).resolve()
-    if root not in real.parents or not real.is_file():
+    real = await asyncio.to_thread(_within, house.settings.work / group_id / "workspace", path)
+    if real is None:
         raise NotFound(f"There is no file {path} in this group's workspace.")
     return FileResponse(real, media_type="application/octet-stream", filename=real.name)
 
 
-@router.get("/requests")
-async def requests(house: House, group: str | None = None, state: str = "open") -> Json:
-    """What waits for a person, oldest first."""
+def _within(folder: Path, path: str) -> Path | None:
+    """The file under ``folder``, links followed; None where there is none or it lies outside."""
+    try:
+        root, real = folder.resolve(), Path(folder / path).resolve()
+        return real if root in real.parents and real.is_file() else None
+    except (OSError, RuntimeError):  # a name too long, a loop of links
+        return None
+
+
+@router.get("/requests", responses=READ)
+async def requests(
+    house: House,
+    group: Annotated[str | None, Query(max_length=120)] = None,
+    state: Literal["open", "answered", "withdrawn", "closed"] = "open",
+) -> Json:
+    """What waits for a person, oldest first; ``closed`` means answered or withdrawn."""
+    if group is not None:
+        await house.group(group)
     return {"requests": await house.news.requests.views(group, state)}
 
 
-@router.post("/requests/{request_id}/answer")
+@router.post("/requests/{request_id}/answer", responses={**ACT, **MAKE})
 async def answer(request_id: str, body: AnswerBody, house: House, actor: Actor) -> Json:
     """Answers a request, once; a second answer is refused."""
+    await house.ledger.reader.request(request_id)
     command = cmd.AnswerRequest(
         request=request_id,
         decision=body.decision,
@@ -189,7 +210,7 @@ async def members(house: House) -> Json:
     return {"members": house.registry.views()}
 
 
-@router.post("/members", status_code=201)
+@router.post("/members", status_code=201, responses=MAKE)
 async def add_member(body: MemberBody, house: House, actor: Actor) -> Json:
     """Brings a member in."""
     model = ModelConfig(**body.model.model_dump(exclude={"api_key"})) if body.model else None
@@ -207,20 +228,27 @@ async def add_member(body: MemberBody, house: House, actor: Actor) -> Json:
     return member_view(added, 0)
 
 
-@router.delete("/members/{member_id}")
+@router.get("/members/{member_id}", responses=READ)
+async def member(member_id: str, house: House) -> Json:
+    """One member with its profile and load."""
+    house.registry.find(member_id)
+    return next(view for view in house.registry.views() if view["id"] == member_id)
+
+
+@router.delete("/members/{member_id}", responses=ACT)
 async def remove_member(member_id: str, house: House, actor: Actor) -> Json:
     """Takes a member off the list."""
     await house.registry.remove(member_id, actor)
     return {"removed": member_id}
 
 
-@router.post("/members/{member_id}/test")
+@router.post("/members/{member_id}/test", responses=LOOK)
 async def test_member(member_id: str, house: House) -> Json:
     """Whether it works, tried from the runner."""
     return await house.registry.test(member_id)
 
 
-@router.get("/offers")
+@router.get("/offers", responses=told(503))
 async def offers(house: House) -> Json:
     """Model endpoints found on this machine."""
     return {"offers": await house.registry.offers()}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
 
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 SCRIPTS = "'self' 'unsafe-inline' 'unsafe-eval'"  # NiceGUI builds its pages with both
@@ -14,10 +15,11 @@ POLICY = (
     f"default-src 'self'; script-src {SCRIPTS}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
     "font-src 'self' data:; connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
 )
+_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+)(:\d{1,5})?")
 
 
 class Guard:
-    """ASGI middleware around everything, websockets included."""
+    """ASGI middleware around everything, websockets included. ``any_host``: answer under every name."""
 
     def __init__(self, app: ASGIApp, *, any_host: bool = False) -> None:
         self._app = app
@@ -27,31 +29,35 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        headers = {key.decode("latin1"): value.decode("latin1") for key, value in scope["headers"]}
-        problem = self._problem(scope, headers)
+        problem = self._problem(scope)
         if problem is None:
             await self._app(scope, receive, _with_policy(send) if scope["type"] == "http" else send)
         elif scope["type"] == "websocket":
             await receive()
-            await send({"type": "websocket.close", "code": 4403, "reason": problem})
+            await send({"type": "websocket.close", "code": 4403, "reason": problem[:100]})
         else:
             body = {"error": {"code": "foreign", "sentence": problem, "hint": "Open the server's own address."}}
             await JSONResponse(body, status_code=403)(scope, receive, send)
 
-    def _problem(self, scope: Scope, headers: dict[str, str]) -> str | None:
-        host = headers.get("host", "")
-        if not self._any_host and not is_local(host):
-            return f"This server answers on its own address only, not as {host!r}."
-        origin = headers.get("origin", "")
+    def _problem(self, scope: Scope) -> str | None:
+        hosts, origins = _all(scope, b"host"), _all(scope, b"origin")
+        if len(hosts) != 1 or len(origins) > 1:
+            return "A request names exactly one host, and at most one origin."
+        host = hosts[0]
+        if not _HOST.fullmatch(host) or not (self._any_host or is_local(host)):
+            return f"This server answers on its own address only, not as {host[:100]!r}."
         changing = scope["type"] == "websocket" or scope["method"] not in SAFE
-        if changing and origin and urlsplit(origin).netloc != host:
-            return f"A page from {origin} may not act here."
+        if changing and origins and not same_place(origins[0], host):
+            return f"A page from {origins[0][:100]!r} may not act here."
         return None
 
 
 def is_local(host: str) -> bool:
-    """Whether a Host header names this machine itself."""
-    name = urlsplit(f"//{host}").hostname or ""
+    """Whether a Host header (``name``, ``name:port``, ``[v6]:port``) names this machine itself."""
+    found = _HOST.fullmatch(host)
+    if found is None:
+        return False
+    name = found[1].strip("[]").lower()
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:
@@ -60,14 +66,29 @@ def is_local(host: str) -> bool:
         return False
 
 
-def _with_policy(send: Send) -> Send:
-    async def sending(message: dict[str, object]) -> None:  # type: ignore[type-arg,unused-ignore]
-        if message["type"] == "http.response.start":
-            headers = list(message.get("headers", []))  # type: ignore[call-overload]
-            headers.append((b"content-security-policy", POLICY.encode()))
-            headers.append((b"x-content-type-options", b"nosniff"))
-            headers.append((b"referrer-policy", b"no-referrer"))
-            message = {**message, "headers": headers}
-        await send(message)  # type: ignore[arg-type]
+def same_place(origin: str, host: str) -> bool:
+    """Whether a browser's Origin is the very address that it talks to."""
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
 
-    return sending  # type: ignore[return-value]
+
+def _all(scope: Scope, name: bytes) -> list[str]:
+    return [value.decode("latin1") for key, value in scope["headers"] if key.lower() == name]
+
+
+def _with_policy(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [
+                *message.get("headers", []),
+                (b"content-security-policy", POLICY.encode()),
+                (b"x-content-type-options", b"nosniff"),
+                (b"referrer-policy", b"no-referrer"),
+            ]
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return sending

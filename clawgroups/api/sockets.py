@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from typing import cast
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
@@ -15,7 +14,8 @@ from clawgroups.link.websocket import ServerTransport
 
 log = logging.getLogger("clawgroups.sockets")
 router = APIRouter()
-NOT_FOUND, BAD_FRAME, FOREIGN = 4404, 4400, 4403
+NOT_FOUND, BAD_FRAME, FOREIGN, BROKEN = 4404, 4400, 4403, 1011
+LONGEST_REASON = 123  # bytes; the websocket protocol allows no more
 MOST_FROM_VIEWER = 64_000  # characters of one frame
 
 
@@ -23,9 +23,6 @@ MOST_FROM_VIEWER = 64_000  # characters of one frame
 async def feed(socket: WebSocket, group_id: str) -> None:
     """Live changes of a group; see docs/api.md."""
     house = cast(Dispatcher, socket.app.state.dispatcher)
-    if not same_origin(socket):
-        await socket.close(FOREIGN, "The page is from elsewhere.")
-        return
     await socket.accept()
 
     async def send(text: str) -> None:
@@ -36,18 +33,23 @@ async def feed(socket: WebSocket, group_id: str) -> None:
 
     async def receive() -> str:
         try:
-            text = await socket.receive_text()
-        except (WebSocketDisconnect, RuntimeError, KeyError) as error:
+            frame = await socket.receive()
+        except (WebSocketDisconnect, RuntimeError) as error:
             raise FeedClosed() from error
+        if frame["type"] == "websocket.disconnect":
+            raise FeedClosed()
+        text = frame.get("text")
+        if text is None:
+            raise ClawError("The feed takes text frames only.", code="bad_frame")
         if len(text) > MOST_FROM_VIEWER:
             raise ClawError("That frame is too long.", code="bad_frame")
-        return text
+        return str(text)
 
     try:
         await house.group(group_id)
         await house.feeds.serve(group_id, send, receive)
     except ClawError as error:
-        code = NOT_FOUND if error.code == "not_found" else BAD_FRAME
+        code = {"not_found": NOT_FOUND, "bad_frame": BAD_FRAME}.get(error.code, BROKEN)
         log.info("feed closed: %s", error, extra={"action": "feed_closed"})
         await _close(socket, code, error.sentence)
 
@@ -65,12 +67,6 @@ async def link(socket: WebSocket) -> None:
 
 async def _close(socket: WebSocket, code: int, reason: str) -> None:
     try:
-        await socket.close(code, reason[:120])
+        await socket.close(code, reason.encode()[:LONGEST_REASON].decode(errors="ignore"))
     except (WebSocketDisconnect, RuntimeError):
         log.debug("the viewer was gone already")
-
-
-def same_origin(socket: WebSocket) -> bool:
-    """Whether a browser's page came from this very server; programs send no origin."""
-    origin = socket.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == socket.headers.get("host", "")
