@@ -39,7 +39,7 @@ YOU = Member(id=LOCAL_ADMIN, name="You", kind=MemberKind.PERSON)
 async def until(condition: Callable[[], Any], within_s: float = 10.0) -> None:
     """Waits for a condition; fails loudly when it does not come."""
     async with asyncio.timeout(within_s):
-        while not condition():  # noqa: ASYNC110  # what is waited for has no event of its own
+        while not condition():
             await asyncio.sleep(0.005)
 
 

@@ -193,7 +193,7 @@ async def test_a_call_that_was_lost_with_its_runner_is_not_run_twice(rig: Rig) -
         first = await rig.join()
         await rig.found(model("slow", server.base_url), policies={"run_command": "allow"})
         root = rig.settings.work / "rig2group" / "workspace"
-        await until(lambda: (root / "ran.txt").exists())
+        await until((root / "ran.txt").exists)
         second = await rig.join()
         link = rig.dispatcher.crew.links[first.link._hello.session]
         rig.dispatcher.crew.lose(link, "the runner ended with status -9")

@@ -20,7 +20,7 @@ from clawgroups.runner.drivers.model import ModelDriver
 from clawgroups.runner.tools.edits import WriteFile
 from clawgroups.runner.tools.files import ListFiles
 from clawgroups.testing.model_process import ModelProcess
-from clawgroups.testing.model_reply import Call, Text, reasoning, says
+from clawgroups.testing.model_reply import Call, Text, says
 from clawgroups.testing.model_scripts import named
 from clawgroups.testing.model_server import ModelServer
 

@@ -50,12 +50,16 @@ def test_messages_that_may_be_lost_carry_no_number() -> None:
     assert here.missed(0) == []
 
 
+def _fill(mailbox: Mailbox) -> None:
+    for number in range(100):
+        mailbox.post(step(number))
+
+
 def test_a_peer_that_takes_nothing_is_given_up_before_memory_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mailbox, "MAX_KEPT_BYTES", 1_000)
     here = Mailbox()
     with pytest.raises(LinkError, match="takes no messages any more"):
-        for number in range(100):
-            here.post(step(number))
+        _fill(here)
     assert len(here.missed(0)) < 20
 
 
