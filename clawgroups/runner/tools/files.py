@@ -22,7 +22,29 @@ LIST_CHARS = MAX_OUTPUT * 3 // 2
 MOST_MATCHES = 200
 BIGGEST_SEARCHED = 64 * 1024 * 1024
 SEARCH_S = 20.0
-SKIPPED = frozenset({".git", ".venv", "node_modules", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"})
+SKIPPED = frozenset(
+    [
+        ".git",
+        ".hg",
+        ".svn",
+        ".venv",
+        ".tox",
+        ".nox",
+        "node_modules",
+        "__pycache__",
+        ".cache",
+        ".eggs",
+        ".hypothesis",
+        ".mypy_cache",
+        ".pytest_cache",
+        ".ruff_cache",
+        ".gradle",
+        ".terraform",
+        ".next",
+        ".nuxt",
+        ".idea",
+    ]
+)
 
 
 class ListArguments(Arguments):

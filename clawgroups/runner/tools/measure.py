@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import threading
 import warnings
 from pathlib import PurePosixPath
 from typing import Any
@@ -19,6 +20,7 @@ from clawgroups.runner.workspace import Workspace
 MOST_NAMES = 60
 MOST_MARKS = 40
 MOST_PARSED = 256 * 1024  # bytes of Python; the parser lets nothing else run meanwhile
+_PARSING = threading.Lock()
 LANGUAGES = {
     ".py": "Python", ".pyi": "Python", ".js": "JavaScript", ".mjs": "JavaScript", ".jsx": "JavaScript",
     ".ts": "TypeScript", ".tsx": "TypeScript", ".c": "C", ".h": "C", ".cc": "C++", ".cpp": "C++", ".hpp": "C++",
@@ -126,7 +128,9 @@ def _python(data: bytes, lines: list[str]) -> dict[str, Any]:
     if len(data) > MOST_PARSED:
         return _other(lines) | {"problem": f"is larger than {MOST_PARSED:,} bytes and was read line by line"}
     try:
-        with warnings.catch_warnings():
+        # NOTE: one at a time. In CPython 3.11 the making of a tree counts its depth in one place for all threads and
+        # fails with a SystemError where a garbage collection lets another one in between; the filters are shared too.
+        with _PARSING, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd escapes in somebody's file are not our affair
             tree = ast.parse(data)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

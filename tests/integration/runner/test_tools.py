@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
+import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -253,3 +257,34 @@ def test_any_bytes_can_be_measured(data: bytes, name: str) -> None:
     measures = measure(name, data)
     assert measures["bytes"] == len(data)
     json.dumps(measures).encode()
+
+
+class Littering:
+    """Garbage whose end lets another thread run in between."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+    def __del__(self) -> None:
+        for _ in range(200):
+            pass
+
+
+def test_many_files_are_measured_at_once_while_garbage_is_collected() -> None:
+    files = [path.read_bytes() for path in sorted(REPOSITORY.glob("clawgroups/runner/**/*.py"))]
+
+    def one(data: bytes) -> dict[str, Any]:
+        litter = [Littering() for _ in range(20)]
+        assert litter
+        return measure("x.py", data)
+
+    before, switching = gc.get_threshold(), sys.getswitchinterval()
+    gc.set_threshold(100, 1, 1)
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            found = list(threads.map(one, files * 3))
+    finally:
+        gc.set_threshold(*before)
+        sys.setswitchinterval(switching)
+    assert [measures.get("problem") for measures in found] == [None] * len(found)
