@@ -63,6 +63,12 @@ class StepCommitted(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
     final: bool = False
 
 
+class ResultGiven(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
+    """The conductor said by its ``finish`` tool that the task is over, and with what."""
+
+    result: str = ""
+
+
 class CallReleased(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
     """A held call may run; ``arguments`` when a person edited them."""
 

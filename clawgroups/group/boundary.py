@@ -18,33 +18,52 @@ from clawgroups.group.state import (
 from clawgroups.group.thread import Entry
 
 LEASE_MS = 120_000
+SAME_FAILURES = 3  # the same call failing this often in a row is no accident
 AT_WORK = (AgentStatus.DRIVING, AgentStatus.WAITING)
 ACCEPT_CHOICES = (ev.Choice("accept", "Accept"), ev.Choice("reject", "Send back", needs="text"))
+STALL_CHOICES = (
+    ev.Choice("retry", "Try again"),
+    ev.Choice("reassign", "Give to another", needs="member"),
+    ev.Choice("fail", "End this sub-agent"),
+)
 RAISE_CHOICES = (ev.Choice("raise", "Raise the limit", needs="amount"), ev.Choice("fail", "End the group"))
 
 
 def boundary(draft: Draft, agent_id: str) -> None:
-    """Serves, at the end of a step: a take-over, the end, a pause, steering, limits; else the next turn."""
+    """Serves, at the end of a step: a take-over, the end, a pause, steering, limits, a stall; else the next turn."""
     agent = draft.agent(agent_id)
     if agent.calls or agent.status not in AT_WORK or agent.hold:
         return
     if agent.asked_by:
         take_wheel(draft, agent, agent.asked_by, LEASE_MS)
         return
-    if agent.driven_by_person:
-        if agent.final:
-            finish(draft, agent)
-        return
     if agent.final and not agent.steers:
         finish(draft, agent)
+        return
+    if agent.driven_by_person:
+        deliver_steers(draft, agent)
+        if not agent.seat:
+            seat_again(draft, agent)
         return
     if agent.pausing or draft.group.status is GroupStatus.PAUSED:
         pause(draft, agent, agent.pausing or "group")
         return
     deliver_steers(draft, agent)
-    if hold_at_limit(draft, agent):
+    if hold_at_limit(draft, agent) or _hold_at_failures(draft, agent):
         return
-    draft.then(fx.Proceed(agent_id))
+    if agent.seat:
+        draft.then(fx.Proceed(agent_id))
+    else:
+        seat_again(draft, agent)
+
+
+def seat_again(draft: Draft, agent: Agent) -> None:
+    """After its seat failed: it is queued anew; a person keeps the wheel and gets another seat."""
+    if agent.driven_by_person:
+        draft.add(ev.SeatRestored(agent=agent.id, epoch=agent.epoch))
+        draft.then(fx.Drive(agent.id))
+    else:
+        draft.add(ev.AgentRequeued(agent=agent.id))
 
 
 def take_wheel(draft: Draft, agent: Agent, person: str, lease_ms: int) -> None:
@@ -87,6 +106,15 @@ def deliver_steers(draft: Draft, agent: Agent) -> None:
         draft.tell(agent.id, Entry(role="user", content=steer.text, by=steer.by, kind="steer"))
 
 
+def queue_words(draft: Draft, agent_id: str, text: str, by: str) -> None:
+    """Words for the next step boundary. A person between two steps reads them at once."""
+    steer = f"{draft.group.id}-s{draft.group.steers_made + 1}"
+    draft.add(ev.SteerQueued(agent=agent_id, id=steer, text=text, by=by))
+    told = draft.agent(agent_id)
+    if told.driven_by_person and told.status in AT_WORK and not told.calls and not told.hold:
+        deliver_steers(draft, told)
+
+
 def close_call(
     draft: Draft,
     agent_id: str,
@@ -116,6 +144,24 @@ def hold_at_limit(draft: Draft, agent: Agent) -> bool:
     field, sentence = reached
     draft.add(ev.AgentHeld(agent=agent.id, reason=WaitReason.BUDGET))
     ask_for_limit(draft, agent, field, sentence)
+    return True
+
+
+def _hold_at_failures(draft: Draft, agent: Agent) -> bool:
+    """Asks a person when the same call fails again and again: that is proof enough to stand still (promise 7)."""
+    if agent.failing.times < SAME_FAILURES:
+        return False
+    draft.add(ev.AgentHeld(agent=agent.id, reason=WaitReason.ANSWER))
+    tool, times = agent.failing.tool, agent.failing.times
+    title = f"{agent.name} cannot go on: its call of {tool} has failed {times} times in a row."
+    draft.open_request(
+        agent.id,
+        RequestKind.STALL,
+        title,
+        tool="same_call",
+        detail="Its arguments were the same each time, and nothing else has worked in between.",
+        choices=STALL_CHOICES,
+    )
     return True
 
 
@@ -152,9 +198,20 @@ def finish(draft: Draft, agent: Agent) -> None:
     end_done(draft, agent)
 
 
+def withdraw_all(draft: Draft, agent: Agent) -> None:
+    """Nobody needs to answer for it any more; a limit that others wait for is asked for in their name."""
+    asked = draft.requests_of(agent.id, RequestKind.BUDGET)
+    draft.withdraw(agent.id)
+    for other in list(draft.group.agents.values()) if asked else []:
+        if other.id != agent.id and other.wait is WaitReason.BUDGET:
+            reached = limit_reached(draft, other)
+            if reached is not None:
+                ask_for_limit(draft, other, *reached)
+
+
 def end_done(draft: Draft, agent: Agent) -> None:
     """Ends with a result, which goes to the parent as one message."""
-    draft.withdraw(agent.id)
+    withdraw_all(draft, agent)
     draft.add(ev.AgentFinished(agent=agent.id, result=agent.result))
     if agent.seat:
         draft.then(fx.Stop(agent.id, agent.seat, report=False))
@@ -165,7 +222,7 @@ def end_done(draft: Draft, agent: Agent) -> None:
 def end_failed(draft: Draft, agent: Agent, reason: str) -> None:
     """Ends without a result; the parent hears why."""
     close_all_calls(draft, agent)
-    draft.withdraw(agent.id)
+    withdraw_all(draft, agent)
     draft.add(ev.AgentFailed(agent=agent.id, reason=reason))
     if agent.seat:
         draft.then(fx.Stop(agent.id, agent.seat))
@@ -192,11 +249,7 @@ def answer_parent(draft: Draft, child: Agent, fate: Fate, content: str) -> None:
         boundary(draft, parent.id)
         return
     text = f"{child.name} ({child.id}) ended as {fate.value}:\n{content}"
-    steer = f"{draft.group.id}-s{draft.group.steers_made + 1}"
-    draft.add(ev.SteerQueued(agent=parent.id, id=steer, text=text, by=child.id))
-    told = draft.agent(parent.id)
-    if told.driven_by_person and told.status in AT_WORK and not told.calls:
-        deliver_steers(draft, told)  # a person reads at once; a driver is in the middle of its turn
+    queue_words(draft, parent.id, text, child.id)
 
 
 def end_group_when_over(draft: Draft) -> None:

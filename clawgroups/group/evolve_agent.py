@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from msgspec.structs import replace
@@ -9,7 +10,8 @@ from msgspec.structs import replace
 from clawgroups.group import events as ev
 from clawgroups.group.evolve_rules import AGENT_RULES, on_agent
 from clawgroups.group.members import MemberKind
-from clawgroups.group.state import Agent, AgentStatus, Call, CallStatus, Seat, Steer, WaitReason
+from clawgroups.group.state import Agent, AgentStatus, Call, CallStatus, Fate, Seat, Steer, Streak, WaitReason
+from clawgroups.group.tools import GROUP_TOOL_NAMES
 
 __all__ = ["AGENT_RULES", "settle"]
 
@@ -56,7 +58,7 @@ def _driver_granted(agent: Agent, event: ev.DriverGranted, at: int) -> Agent:
 
 @on_agent(ev.StepCommitted)
 def _step_committed(agent: Agent, event: ev.StepCommitted, at: int) -> Agent:
-    calls = tuple(Call(id=c.id, name=c.name, status=c.status, safe=c.safe) for c in event.calls)
+    calls = tuple(_opened(call) for call in event.calls)
     usage = event.usage
     return replace(
         agent,
@@ -74,6 +76,27 @@ def _step_committed(agent: Agent, event: ev.StepCommitted, at: int) -> Agent:
     )
 
 
+def _opened(call: ev.CallProposed) -> Call:
+    mine = call.status is CallStatus.ASKING and call.name in GROUP_TOOL_NAMES  # the rules themselves will run it
+    return Call(
+        id=call.id,
+        name=call.name,
+        status=call.status,
+        safe=call.safe,
+        arguments=call.arguments if mine else "",
+        mark=_mark(call.name, call.arguments),
+    )
+
+
+def _mark(name: str, arguments: str) -> str:
+    return hashlib.blake2b(f"{name}\0{arguments}".encode(errors="replace"), digest_size=8).hexdigest()
+
+
+@on_agent(ev.ResultGiven)
+def _result_given(agent: Agent, event: ev.ResultGiven, at: int) -> Agent:
+    return replace(agent, final=True, result=event.result)
+
+
 def _with_call(agent: Agent, call_id: str, **changes: Any) -> Agent:
     calls = tuple(replace(c, **changes) if c.id == call_id else c for c in agent.calls)
     return replace(agent, calls=calls)
@@ -81,7 +104,9 @@ def _with_call(agent: Agent, call_id: str, **changes: Any) -> Agent:
 
 @on_agent(ev.CallReleased)
 def _call_released(agent: Agent, event: ev.CallReleased, at: int) -> Agent:
-    return _with_call(agent, event.call, status=CallStatus.RELEASED, arguments=event.arguments)
+    call = agent.call(event.call)
+    mark = _mark(call.name, event.arguments) if call and event.arguments else call.mark if call else ""
+    return _with_call(agent, event.call, status=CallStatus.RELEASED, arguments=event.arguments, mark=mark)
 
 
 @on_agent(ev.CallWaits)
@@ -96,7 +121,21 @@ def _call_uncertain(agent: Agent, event: ev.CallUncertain, at: int) -> Agent:
 
 @on_agent(ev.CallClosed)
 def _call_closed(agent: Agent, event: ev.CallClosed, at: int) -> Agent:
-    return replace(agent, calls=tuple(c for c in agent.calls if c.id != event.call))
+    call = agent.call(event.call)
+    failing = _streak(agent, call, event.fate) if call else agent.failing
+    return replace(agent, calls=tuple(c for c in agent.calls if c.id != event.call), failing=failing)
+
+
+def _streak(agent: Agent, call: Call, fate: Fate) -> Streak:
+    """Interrupted calls neither lengthen a streak nor end it."""
+    if fate is Fate.DONE:
+        return Streak()
+    if fate not in (Fate.FAILED, Fate.DENIED) or not call.mark:
+        return agent.failing
+    if call.mark != agent.failing.mark:
+        return Streak(mark=call.mark, tool=call.name, times=1, step=agent.step)
+    times = agent.failing.times + (agent.step != agent.failing.step)
+    return replace(agent.failing, times=times, step=agent.step)
 
 
 @on_agent(ev.SteerQueued)
@@ -133,6 +172,7 @@ def _taken_over(agent: Agent, event: ev.TakenOver, at: int) -> Agent:
         pausing="",
         paused_by="",
         final=False,
+        failing=Streak(),
         taken_step=agent.step,
     )
     return taken if agent.seat else _seated(taken)
@@ -160,6 +200,7 @@ def _handed_back(agent: Agent, event: ev.HandedBack, at: int) -> Agent:
         member=event.member,
         former="",
         seat=event.epoch,
+        failing=Streak(),
         taken_step=0,
     )
     return settle(given)
@@ -177,6 +218,7 @@ def _reassigned(agent: Agent, event: ev.Reassigned, at: int) -> Agent:
         pausing="",
         paused_by="",
         final=False,
+        failing=Streak(),
         taken_step=0,
         former="",
         not_before=0,
@@ -248,12 +290,15 @@ def _agent_resumed(agent: Agent, event: ev.AgentResumed, at: int) -> Agent:
 
 @on_agent(ev.AgentHeld)
 def _agent_held(agent: Agent, event: ev.AgentHeld, at: int) -> Agent:
-    return replace(agent, hold=event.reason)
+    driver = agent.driver
+    if event.reason is WaitReason.REVIEW and driver:
+        driver = replace(driver, lease_until=0)  # a person who has delivered need not stay at the wheel
+    return replace(agent, hold=event.reason, driver=driver)
 
 
 @on_agent(ev.AgentUnheld)
 def _agent_unheld(agent: Agent, event: ev.AgentUnheld, at: int) -> Agent:
-    return replace(agent, hold=WaitReason.NONE)
+    return replace(agent, hold=WaitReason.NONE, failing=Streak())
 
 
 @on_agent(ev.DriverFailed)

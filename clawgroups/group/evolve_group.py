@@ -154,12 +154,15 @@ def _step_counted(group: Group, event: ev.StepCommitted, at: int) -> Group:
     )
 
 
-@on_group(ev.AgentFinished)
-def _stage_grows(group: Group, event: ev.AgentFinished, at: int) -> Group:
-    """The parent's stage is as long as its longest child (critical steps, arXiv 2602.02276 section 3)."""
+def _stage_grows(group: Group, event: ev.AgentEvent, at: int) -> Group:
+    """The parent's stage is as long as its longest child, however that ended (arXiv 2602.02276 section 3)."""
     child = group.agents[event.agent]
     parent = group.agents.get(child.parent)
     if parent is None or child.critical + child.stage <= parent.stage:
         return group
     grown = replace(parent, stage=child.critical + child.stage)
     return replace(group, agents={**group.agents, parent.id: grown})
+
+
+for _end in (ev.AgentFinished, ev.AgentFailed, ev.AgentCancelled):
+    GROUP_RULES[_end] = _stage_grows

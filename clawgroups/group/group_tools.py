@@ -14,10 +14,12 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from clawgroups.errors import ClawError
+from clawgroups.errors import ClawError, NotFound
 from clawgroups.group import events as ev
 from clawgroups.group.boundary import close_call
+from clawgroups.group.commands import Reassign
 from clawgroups.group.draft import Draft
+from clawgroups.group.rules_wheel import reassign
 from clawgroups.group.state import Agent, CallStatus, Fate, RequestKind
 from clawgroups.group.tools import ToolSpec
 
@@ -50,8 +52,21 @@ SPECS: tuple[ToolSpec, ...] = (
         title=_text("A few words that people see on the wall"),
         member=_text("Member that should drive it, by id or name"),
         acceptance=_text("What must hold for the result to be accepted; a person reviews it then"),
+        depends_on={
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Titles of tasks assigned before that must be done before this one begins",
+        },
     ),
     _spec("list_members", "List who can do work here, with their skills and load.", []),
+    _spec(
+        "reassign_task",
+        "Give the task of one of your sub-agents to another member.",
+        ["agent", "member"],
+        agent=_text("The sub-agent, by title, name or id"),
+        member=_text("Who should drive it from now on, by id or name"),
+        reason=_text("Why; the new driver reads it"),
+    ),
     _spec(
         "ask_person",
         "Ask the people of this group a question and wait for the answer.",
@@ -63,6 +78,12 @@ SPECS: tuple[ToolSpec, ...] = (
         "Post a message to the group's room, for people to read.",
         ["text"],
         text=_text("The message"),
+    ),
+    _spec(
+        "finish",
+        "End your own task with its result, once every other call of this turn has its answer.",
+        ["result"],
+        result=_text("The result of the whole task"),
     ),
 )
 GROUP_TOOLS = {spec.name: spec for spec in SPECS}
@@ -80,10 +101,17 @@ class _AssignTask(Struct, forbid_unknown_fields=True):
     title: str = ""
     member: str = ""
     acceptance: str = ""
+    depends_on: list[str] = []
 
 
 class _ListMembers(Struct, forbid_unknown_fields=True):
     pass
+
+
+class _ReassignTask(Struct, forbid_unknown_fields=True):
+    agent: str
+    member: str
+    reason: str = ""
 
 
 class _AskPerson(Struct, forbid_unknown_fields=True):
@@ -92,6 +120,10 @@ class _AskPerson(Struct, forbid_unknown_fields=True):
 
 class _PostMessage(Struct, forbid_unknown_fields=True):
     text: str
+
+
+class _Finish(Struct, forbid_unknown_fields=True):
+    result: str
 
 
 def run_group_tool(draft: Draft, agent_id: str, call_id: str, name: str, arguments: str) -> None:
@@ -118,6 +150,9 @@ def _done(draft: Draft, agent: Agent, call_id: str, text: str) -> None:
 
 
 def _create_subagent(draft: Draft, agent: Agent, call_id: str, args: _CreateSubagent) -> None:
+    if not args.name.strip():
+        _fail(draft, agent.id, call_id, "create_subagent: the name is empty.")
+        return
     member = draft.member(args.member).id if args.member else ""
     draft.add(ev.RoleCreated(name=args.name, system_prompt=args.system_prompt, member=member))
     _done(draft, agent, call_id, f"Created subagent {args.name!r}. Use assign_task to give it work.")
@@ -131,6 +166,7 @@ def _assign_task(draft: Draft, agent: Agent, call_id: str, args: _AssignTask) ->
         return
     wanted = args.member or role.member or draft.group.worker or agent.member
     member = draft.member(wanted)
+    needed = tuple(_named(draft, agent, name).id for name in args.depends_on)
     number = draft.group.agents_made + 1
     title = (args.title or args.prompt.strip().split("\n", 1)[0])[:120]
     draft.add(
@@ -146,9 +182,20 @@ def _assign_task(draft: Draft, agent: Agent, call_id: str, args: _AssignTask) ->
             parent=agent.id,
             parent_call=call_id,
             review=bool(args.acceptance),
+            depends_on=needed,
         )
     )
     set_call_status(draft, agent.id, call_id, CallStatus.CHILD)
+
+
+def _named(draft: Draft, conductor: Agent, wanted: str) -> Agent:
+    """The newest of the conductor's sub-agents with that title, name or id. Raises NotFound naming those there are."""
+    children = draft.group.children(conductor.id)
+    for child in reversed(children):
+        if wanted in (child.title, child.name, child.id):
+            return child
+    known = ", ".join(child.title for child in children[-20:]) or "none yet"
+    raise NotFound(f"You have no sub-agent {wanted!r}.", hint=f"Assigned so far: {known}.")
 
 
 def set_call_status(draft: Draft, agent_id: str, call_id: str, status: CallStatus) -> None:
@@ -163,6 +210,12 @@ def _list_members(draft: Draft, agent: Agent, call_id: str, args: _ListMembers) 
         for m in draft.group.members.values()
     ]
     _done(draft, agent, call_id, "\n".join(lines))
+
+
+def _reassign_task(draft: Draft, agent: Agent, call_id: str, args: _ReassignTask) -> None:
+    child, member = _named(draft, agent, args.agent), draft.member(args.member)
+    reassign(draft, Reassign(agent=child.id, to=member.id, reason=args.reason, record=args.reason))
+    _done(draft, agent, call_id, f"{child.name} is {member.name}'s now.")
 
 
 def _ask_person(draft: Draft, agent: Agent, call_id: str, args: _AskPerson) -> None:
@@ -183,12 +236,24 @@ def _post_message(draft: Draft, agent: Agent, call_id: str, args: _PostMessage) 
     _done(draft, agent, call_id, "Posted.")
 
 
+def _finish(draft: Draft, agent: Agent, call_id: str, args: _Finish) -> None:
+    others = [call.name for call in agent.calls if call.id != call_id]
+    if others:
+        text = f"finish: these calls of the same turn have no answer yet: {', '.join(others)}. Call finish by itself."
+        _fail(draft, agent.id, call_id, text)
+        return
+    draft.add(ev.ResultGiven(agent=agent.id, result=args.result))
+    _done(draft, agent, call_id, "The task ends with this result.")
+
+
 _TOOLS: dict[str, tuple[Any, Callable[[Draft, Agent, str, Any], None]]] = {
     "create_subagent": (_CreateSubagent, _create_subagent),
     "assign_task": (_AssignTask, _assign_task),
     "list_members": (_ListMembers, _list_members),
+    "reassign_task": (_ReassignTask, _reassign_task),
     "ask_person": (_AskPerson, _ask_person),
     "post_message": (_PostMessage, _post_message),
+    "finish": (_Finish, _finish),
 }
 
 

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from clawgroups.group.numbers import keep_floats
+
 
 class MemberKind(StrEnum):
     """What kind of driver a member is."""
@@ -33,6 +35,9 @@ class ModelConfig(Struct, frozen=True, omit_defaults=True):
     price_cached: float = 0.0
     price_out: float = 0.0
     extra_body: dict[str, object] = {}
+
+    def __post_init__(self) -> None:
+        keep_floats(self, "temperature", "price_in", "price_cached", "price_out")
 
 
 class ProgramConfig(Struct, frozen=True, omit_defaults=True):

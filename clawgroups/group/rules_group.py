@@ -62,7 +62,7 @@ def start_group(draft: Draft, command: cmd.StartGroup) -> None:
 
 
 def pause_group(draft: Draft, command: cmd.PauseGroup) -> None:
-    """Everybody stops at the next step boundary; those who wait at one stop now."""
+    """Nothing new is launched; everybody stops at the next step boundary."""
     _need(draft, "pause", GroupStatus.RUNNING)
     draft.add(ev.GroupPaused())
 
@@ -92,9 +92,12 @@ def add_member(draft: Draft, command: cmd.AddMember) -> None:
 def remove_member(draft: Draft, command: cmd.RemoveMember) -> None:
     """Takes a member off the list."""
     member = draft.member(command.member)
-    busy = [a.name for a in draft.group.agents.values() if a.driver and a.driver.member == member.id]
+    group = draft.group
+    live = [agent for agent in group.agents.values() if not agent.ended]
+    busy = [a.name for a in live if member.id in (a.member, a.former, a.driver.member if a.driver else "")]
     if busy:
-        raise Refused("in_use", "driving", f"{member.name} drives {', '.join(busy[:3])}.", hint="Reassign first.")
+        now = group.status.value
+        raise Refused("in_use", now, f"{member.name} is to drive {', '.join(busy[:3])}.", hint="Reassign first.")
     draft.add(ev.MemberLeft(member.id))
 
 
@@ -111,6 +114,8 @@ def change_rules(draft: Draft, command: cmd.ChangeRules) -> None:
 def create_agent(draft: Draft, command: cmd.CreateAgent) -> None:
     """A piece of work made by a person."""
     _need(draft, "create_agent", GroupStatus.RUNNING, GroupStatus.PAUSED)
+    if command.parent:
+        draft.live(command.parent, "create_agent")
     number = draft.group.agents_made + 1
     draft.add(
         ev.AgentCreated(

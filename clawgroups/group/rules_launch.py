@@ -29,6 +29,8 @@ def launch(draft: Draft, command: cmd.Launch) -> None:
         refuse("launch", agent, f"{agent.name} is not queued.")
     if group.status is not GroupStatus.RUNNING:
         raise Refused("launch", group.status.value, "The group is not running.")
+    if agent.seat:
+        refuse("alone", agent, f"{agent.name}'s old driver is not proved to have stopped yet.", "Wait a moment.")
     if _failed_dependency(draft, agent):
         return
     if draft.at < agent.not_before:

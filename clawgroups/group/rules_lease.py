@@ -6,7 +6,7 @@ from clawgroups.group import commands as cmd
 from clawgroups.group import effects as fx
 from clawgroups.group import events as ev
 from clawgroups.group.draft import Draft, refuse
-from clawgroups.group.state import Agent, AgentStatus, RequestKind
+from clawgroups.group.state import Agent, AgentStatus, RequestKind, WaitReason
 
 
 def renew_lease(draft: Draft, command: cmd.RenewLease) -> None:
@@ -20,6 +20,8 @@ def renew_lease(draft: Draft, command: cmd.RenewLease) -> None:
 
 def still_there(draft: Draft, agent: Agent, lease_ms: int) -> None:
     draft.withdraw(agent.id, RequestKind.TASK)
+    if agent.hold is WaitReason.REVIEW:
+        return  # what was delivered waits for others; the lease begins anew when it comes back
     if agent.driver and agent.driver.lease_until - draft.at < lease_ms // 2:
         draft.add(ev.LeaseRenewed(agent=agent.id, lease_until=draft.at + lease_ms))
 
@@ -30,6 +32,9 @@ def lapse_lease(draft: Draft, command: cmd.LapseLease) -> None:
     driver = agent.driver
     if driver is None or not agent.driven_by_person or not driver.lease_until or draft.at < driver.lease_until:
         refuse("lease", agent, "No lease has run out here.")
+    draft.withdraw(agent.id, RequestKind.STALL, RequestKind.TASK)
+    if agent.hold:
+        draft.add(ev.AgentUnheld(agent=agent.id))
     draft.add(ev.LeaseLapsed(agent=agent.id, epoch=agent.epoch + 1, member=driver.member))
     if agent.seat and agent.status is not AgentStatus.HANDING_OVER:
         draft.then(fx.Stop(agent.id, agent.seat))

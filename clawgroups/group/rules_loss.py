@@ -8,6 +8,7 @@ from clawgroups.group import effects as fx
 from clawgroups.group import events as ev
 from clawgroups.group.boundary import (
     LEASE_MS,
+    STALL_CHOICES,
     deliver_steers,
     pause,
     take_wheel,
@@ -31,13 +32,9 @@ FATE_CHOICES = (
     ev.Choice("supply", "Supply the result", needs="text"),
 )
 
-STALL_CHOICES = (
-    ev.Choice("retry", "Try again"),
-    ev.Choice("reassign", "Give to another", needs="member"),
-    ev.Choice("fail", "End this sub-agent"),
-)
-
 REQUEUE = {"rate_limit": 1_000, "connection": 3, "timeout": 2}  # how often each is tried again by itself
+
+LONGEST_WAIT_S = 3_600  # whatever the provider asks for
 
 LOST = "The process that ran this was lost; whether it took effect is not known."
 
@@ -47,6 +44,8 @@ def report_stopped(draft: Draft, command: cmd.ReportStopped) -> None:
     agent = draft.agent(command.agent)
     if agent.seat != command.epoch:
         refuse("stop", agent, f"No seat of epoch {command.epoch} is known for {agent.name}.")
+    if agent.seat == agent.epoch and not agent.ended:
+        refuse("stop", agent, f"{agent.name}'s seat of epoch {command.epoch} was not asked to stop.")
     open_calls = agent.calls
     draft.add(
         ev.DriverStopped(
@@ -153,13 +152,19 @@ def report_failure(draft: Draft, command: cmd.ReportFailure) -> None:
             by=agent.driver.member if agent.driver else "",
         )
     )
+    for call in agent.calls:
+        if call.status is CallStatus.RELEASED:
+            _lose_call(draft, agent, call, may_repeat=not agent.driven_by_person and not agent.asked_by)
     failed = draft.agent(agent.id)
+    if failed.hold:
+        return  # it waits for something else first; whoever answers that seats a new driver
     if failed.asked_by:
         take_wheel(draft, failed, failed.asked_by, LEASE_MS)
     elif failed.pausing or draft.group.status is GroupStatus.PAUSED:
         pause(draft, failed, failed.pausing or "group")
-    elif failed.attempts <= REQUEUE.get(command.reason, 0):
-        wait_ms = int((command.retry_after or min(60, 2**failed.attempts)) * 1_000)
+    elif not failed.driven_by_person and failed.attempts <= REQUEUE.get(command.reason, 0):
+        wait_s = command.retry_after or min(60, 2**failed.attempts)
+        wait_ms = int(min(LONGEST_WAIT_S, max(0, wait_s)) * 1_000)
         draft.add(ev.AgentRequeued(agent=agent.id, not_before=draft.at + wait_ms))
     else:
         _stall(draft, failed, command)

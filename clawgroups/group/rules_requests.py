@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from msgspec.structs import replace
@@ -10,14 +11,16 @@ from clawgroups.errors import Invalid, Refused
 from clawgroups.group import commands as cmd
 from clawgroups.group import effects as fx
 from clawgroups.group import events as ev
-from clawgroups.group.boundary import boundary, close_call, end_done, end_failed
-from clawgroups.group.draft import Draft
+from clawgroups.group.boundary import LEASE_MS, boundary, close_call, end_done, end_failed, queue_words, seat_again
+from clawgroups.group.draft import Draft, refuse
+from clawgroups.group.group_tools import GROUP_TOOLS, run_group_tool
 from clawgroups.group.members import MemberKind
 from clawgroups.group.rules_group import cancel_group
 from clawgroups.group.rules_wheel import reassign
-from clawgroups.group.state import AgentStatus, Fate, Limits, Request, RequestKind, WaitReason
+from clawgroups.group.state import Agent, AgentStatus, Fate, Limits, Request, RequestKind, WaitReason
 from clawgroups.group.tools import Policy
 
+SCOPES = ("once", "tool", "group")
 Handler = Callable[[Draft, Request, cmd.AnswerRequest], None]
 
 
@@ -40,6 +43,8 @@ def answer(draft: Draft, command: cmd.AnswerRequest) -> None:
             f"{command.decision!r} does not answer a request of kind {request.kind.value}.",
             hint=f"Choose one of: {', '.join(handlers) or 'take over'}.",
         )
+    if command.scope not in SCOPES:
+        raise Invalid(f"{command.scope!r} is no scope.", hint=f"Choose one of: {', '.join(SCOPES)}.")
     draft.add(
         ev.RequestAnswered(
             agent=request.agent,
@@ -64,16 +69,34 @@ def _approve(draft: Draft, request: Request, command: cmd.AnswerRequest) -> None
 
 
 def _release(draft: Draft, agent_id: str, call_id: str, arguments: str) -> None:
+    agent = draft.agent(agent_id)
+    if _is_stopping(agent):
+        hint = "Answer again in a moment."
+        refuse("alone", agent, f"{agent.name}'s old driver is not proved to have stopped yet.", hint)
     draft.add(ev.CallReleased(agent=agent_id, call=call_id, arguments=arguments))
-    if draft.agent(agent_id).seat:
+    call = agent.call(call_id)
+    if call is not None and call.name in GROUP_TOOLS:
+        run_group_tool(draft, agent_id, call_id, call.name, arguments or call.arguments)
+        boundary(draft, agent_id)
+    elif agent.seat:
         draft.then(fx.Release(agent_id, call_id, arguments))
+
+
+def _is_stopping(agent: Agent) -> bool:
+    """Whether a call that is released now could still reach the driver that is being stopped."""
+    return agent.seat not in (0, agent.epoch)
+
+
+def _run_again(draft: Draft, request: Request, command: cmd.AnswerRequest) -> None:
+    call = draft.agent(request.agent).call(request.call)
+    _release(draft, request.agent, request.call, call.arguments if call else "")  # what a person edited stays edited
 
 
 def _release_others(draft: Draft, answered: Request, command: cmd.AnswerRequest, *, only_agent: bool) -> None:
     """The wider scope also answers what already waits for the same leave."""
     for other in list(draft.group.requests.values()):
         same = other.kind is RequestKind.APPROVAL and other.tool == answered.tool
-        if same and (other.agent == answered.agent or not only_agent):
+        if same and (other.agent == answered.agent or not only_agent) and not _is_stopping(draft.agent(other.agent)):
             draft.add(
                 ev.RequestAnswered(
                     agent=other.agent,
@@ -111,7 +134,14 @@ def _close(draft: Draft, request: Request, fate: Fate, content: str) -> None:
 
 
 def _retry(draft: Draft, request: Request, command: cmd.AnswerRequest) -> None:
-    draft.add(ev.AgentRequeued(agent=request.agent))
+    agent = draft.agent(request.agent)
+    if command.text.strip():
+        queue_words(draft, agent.id, command.text, draft.actor)
+    draft.add(ev.AgentUnheld(agent=agent.id))
+    if not agent.seat:
+        seat_again(draft, agent)
+    else:
+        boundary(draft, agent.id)
 
 
 def _reassign(draft: Draft, request: Request, command: cmd.AnswerRequest) -> None:
@@ -132,10 +162,10 @@ def _accept(draft: Draft, request: Request, command: cmd.AnswerRequest) -> None:
 def _reject(draft: Draft, request: Request, command: cmd.AnswerRequest) -> None:
     if not command.text:
         raise Invalid("The reasons are missing.", hint="Say what must change.")
-    steer_id = f"{draft.group.id}-s{draft.group.steers_made + 1}"
-    text = f"Your result was not accepted:\n{command.text}"
-    draft.add(ev.SteerQueued(agent=request.agent, id=steer_id, text=text, by=draft.actor))
+    queue_words(draft, request.agent, f"Your result was not accepted:\n{command.text}", draft.actor)
     draft.add(ev.AgentUnheld(agent=request.agent))
+    if draft.agent(request.agent).driven_by_person:
+        draft.add(ev.LeaseRenewed(agent=request.agent, lease_until=draft.at + LEASE_MS))
     boundary(draft, request.agent)
 
 
@@ -144,7 +174,7 @@ def _raise(draft: Draft, request: Request, command: cmd.AnswerRequest) -> None:
     field = request.tool
     present = getattr(limits, field)
     amount = command.amount or present * 0.5
-    if amount <= 0:
+    if not (math.isfinite(amount) and amount > 0):
         raise Invalid("The amount must be above zero.", hint=f"Say by how much to raise {field}.")
     raised = present + amount if isinstance(present, float) else present + max(1, int(amount))
     change_limits(draft, cmd.ChangeLimits(replace(limits, **{field: raised})))
@@ -170,8 +200,8 @@ def _held(draft: Draft) -> bool:
 def _check_limits(limits: Limits) -> None:
     if limits.max_live < 1 or limits.max_steps < 1 or limits.agent_steps < 1:
         raise Invalid("max_live, max_steps and agent_steps must be at least 1.")
-    if limits.budget_usd < 0 or limits.budget_tokens < 0 or limits.hours < 0:
-        raise Invalid("Budgets cannot be negative; 0 means no limit.")
+    if not all(math.isfinite(b) and b >= 0 for b in (limits.budget_usd, limits.budget_tokens, limits.hours)):
+        raise Invalid("Budgets must be numbers that are not negative; 0 means no limit.")
 
 
 def _end_group(draft: Draft, request: Request, command: cmd.AnswerRequest) -> None:
@@ -190,6 +220,6 @@ _HANDLERS: dict[RequestKind, dict[str, Handler]] = {
     RequestKind.REVIEW: {"accept": _accept, "reject": _reject},
     RequestKind.STALL: {"retry": _retry, "reassign": _reassign, "fail": _fail},
     RequestKind.BUDGET: {"raise": _raise, "fail": _end_group},
-    RequestKind.UNKNOWN_FATE: {"run_again": _approve, "leave": _leave, "supply": _supply},
+    RequestKind.UNKNOWN_FATE: {"run_again": _run_again, "leave": _leave, "supply": _supply},
     RequestKind.TASK: {},
 }

@@ -104,7 +104,9 @@ def _unique(calls: tuple[cmd.ProposedCall, ...]) -> tuple[cmd.ProposedCall, ...]
     seen: set[str] = set()
     result = []
     for number, call in enumerate(calls):
-        call_id = call.id if call.id and call.id not in seen else f"{call.id or 'call'}.{number}"
+        call_id = call.id or f"call.{number}"
+        while call_id in seen:
+            call_id = f"{call_id}.{number}"
         seen.add(call_id)
         result.append(call if call_id == call.id else replace(call, id=call_id))
     return tuple(result)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clawgroups.errors import Refused
+from clawgroups.errors import Invalid, Refused
 from clawgroups.group import commands as cmd
 from clawgroups.group import effects as fx
 from clawgroups.group import events as ev
@@ -12,12 +12,14 @@ from clawgroups.group.boundary import (
     deliver_steers,
     end_group_when_over,
     pause,
+    queue_words,
     take_wheel,
+    withdraw_all,
 )
 from clawgroups.group.draft import LOCAL_ADMIN, Draft, refuse
 from clawgroups.group.members import MemberKind
 from clawgroups.group.rules_launch import invite
-from clawgroups.group.state import Agent, AgentStatus, CallStatus, Fate, RequestKind
+from clawgroups.group.state import Agent, AgentStatus, CallStatus, Fate, RequestKind, WaitReason
 
 AT_WORK = (AgentStatus.DRIVING, AgentStatus.WAITING)
 
@@ -125,8 +127,9 @@ def reassign(draft: Draft, command: cmd.Reassign) -> None:
 def steer(draft: Draft, command: cmd.SteerAgent) -> None:
     """Words for the next step boundary; an idle one gets them with its next turn."""
     agent = draft.live(command.agent, "steer")
-    steer_id = f"{draft.group.id}-s{draft.group.steers_made + 1}"
-    draft.add(ev.SteerQueued(agent=agent.id, id=steer_id, text=command.text, by=draft.actor))
+    if not command.text.strip():
+        raise Invalid("The message is empty.", hint="Write at least a word.")
+    queue_words(draft, agent.id, command.text, draft.actor)
 
 
 def pause_agent(draft: Draft, command: cmd.PauseAgent) -> None:
@@ -137,6 +140,8 @@ def pause_agent(draft: Draft, command: cmd.PauseAgent) -> None:
         refuse("pause", agent, f"{agent.name} is {state}.")
     if agent.driven_by_person:
         refuse("pause", agent, f"A person drives {agent.name}: it stands still when they do.")
+    if agent.hold is WaitReason.REVIEW:
+        refuse("pause", agent, f"{agent.name} has delivered and stands still.", "Accept its work or send it back.")
     if agent.status is AgentStatus.QUEUED or not agent.seat or agent.hold:
         pause(draft, agent, draft.actor)
     else:
@@ -161,24 +166,25 @@ def cancel_agent(draft: Draft, command: cmd.CancelAgent) -> None:
             if not child.ended:
                 draft.add(ev.AgentHandedUp(agent=child.id, parent=agent.parent))
     else:
-        for child in draft.group.children(agent.id):
+        for child in _descendants(draft, agent.id):
             if not child.ended:
-                _cancel_tree(draft, child)
+                _end_cancelled(draft, draft.agent(child.id))
     _end_cancelled(draft, draft.agent(agent.id))
     answer_parent(draft, agent, Fate.FAILED, f"{agent.name} was cancelled by {draft.actor}.")
     end_group_when_over(draft)
 
 
-def _cancel_tree(draft: Draft, agent: Agent) -> None:
-    for child in draft.group.children(agent.id):
-        if not child.ended:
-            _cancel_tree(draft, child)
-    _end_cancelled(draft, draft.agent(agent.id))
+def _descendants(draft: Draft, agent_id: str) -> list[Agent]:
+    """Everybody under a sub-agent, the deepest first; one that has ended may have left children at work."""
+    found: list[Agent] = []
+    for child in draft.group.children(agent_id):
+        found += [*_descendants(draft, child.id), child]
+    return found
 
 
 def _end_cancelled(draft: Draft, agent: Agent) -> None:
     close_all_calls(draft, agent)
-    draft.withdraw(agent.id)
+    withdraw_all(draft, agent)
     draft.add(ev.AgentCancelled(agent=agent.id, epoch=agent.epoch + 1, by=draft.actor))
     if agent.seat:
         draft.then(fx.Stop(agent.id, agent.seat))
@@ -186,6 +192,8 @@ def _end_cancelled(draft: Draft, agent: Agent) -> None:
 
 def cancel_everybody(draft: Draft) -> None:
     """Ends every sub-agent of the group."""
+    for request in list(draft.group.requests.values()):
+        draft.add(ev.RequestWithdrawn(agent=request.agent, request=request.id))
     for agent in list(draft.group.agents.values()):
         if not draft.agent(agent.id).ended:
             _end_cancelled(draft, draft.agent(agent.id))

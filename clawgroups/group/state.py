@@ -7,6 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from clawgroups.group.members import Member, MemberKind
+from clawgroups.group.numbers import keep_floats
 from clawgroups.group.tools import Policy
 
 
@@ -86,7 +87,17 @@ class Call(Struct, frozen=True, omit_defaults=True):
     name: str
     status: CallStatus
     safe: bool = False
-    arguments: str = ""  # only when a person edited them; else the step's own text holds
+    arguments: str = ""  # a person's edit, or a group tool's that waits for leave; else the step's own text holds
+    mark: str = ""  # the same for the same tool with the same arguments
+
+
+class Streak(Struct, frozen=True, omit_defaults=True):
+    """How often in a row the same call has failed, at most once a step; anything that works ends the streak."""
+
+    mark: str = ""
+    tool: str = ""
+    times: int = 0
+    step: int = 0
 
 
 class Steer(Struct, frozen=True):
@@ -142,6 +153,7 @@ class Agent(Struct, frozen=True, omit_defaults=True):
     forked_step: int = 0
     not_before: int = 0  # ms; backoff after a refusal by the provider
     attempts: int = 0  # failed turns since the last good one
+    failing: Streak = Streak()
     taken_step: int = 0  # the step at which a person took the wheel
     critical: int = 0  # critical steps of everything under this sub-agent, finished stages only
     stage: int = 0  # the longest child of the stage under way
@@ -193,6 +205,9 @@ class Limits(Struct, frozen=True, omit_defaults=True):
     budget_usd: float = 0.0
     budget_tokens: int = 0
     hours: float = 0.0
+
+    def __post_init__(self) -> None:
+        keep_floats(self, "budget_usd", "hours")
 
 
 PRESETS = {"k2.6": Limits(), "k2.5": Limits(max_live=100, max_steps=1_500)}

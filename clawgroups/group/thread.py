@@ -6,6 +6,8 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from clawgroups.group.numbers import keep_floats
+
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 
 
@@ -48,6 +50,9 @@ class Usage(Struct, frozen=True, omit_defaults=True):
     cached: int = 0
     reasoning: int = 0
     cost: float = 0.0
+
+    def __post_init__(self) -> None:
+        keep_floats(self, "cost")
 
 
 class Turn(Struct, frozen=True, omit_defaults=True):

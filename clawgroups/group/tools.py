@@ -7,6 +7,10 @@ from typing import Any
 
 from msgspec import Struct
 
+GROUP_TOOL_NAMES = frozenset(
+    {"create_subagent", "assign_task", "list_members", "reassign_task", "ask_person", "post_message", "finish"}
+)
+
 
 class Policy(StrEnum):
     """Whether a call may start by itself."""

@@ -26,38 +26,42 @@ def _stay(sources: frozenset[AgentStatus]) -> Row:
 
 
 _EVERY = frozenset(AgentStatus)
-# A call or hold that closes sends DRIVING and WAITING into each other and leaves the rest alone.
-_SETTLES = {D: AT_WORK, W: AT_WORK, **_stay(_EVERY - AT_WORK)}
+_ELSEWHERE = _stay(_EVERY - AT_WORK)
+# A call that closes may leave others that only wait; one that waits from now on never ends a wait.
+_SETTLES = {D: AT_WORK, W: AT_WORK, **_ELSEWHERE}
+_WAITS = {D: AT_WORK, W: frozenset({W}), **_ELSEWHERE}
+_GOES_ON = {D: frozenset({D}), W: AT_WORK, **_ELSEWHERE}
 
 TABLE: dict[type[ev.AgentEvent], Row] = {
-    ev.DriverGranted: _each(frozenset({Q, D, W, H}), D, W),
-    ev.StepCommitted: _each(frozenset({D, W}), D, W),
-    ev.CallReleased: _SETTLES,
-    ev.CallWaits: _SETTLES,
-    ev.CallUncertain: _SETTLES,
+    ev.DriverGranted: {**_each(frozenset({Q}), D, W), **_stay(AT_WORK)},
+    ev.StepCommitted: _each(frozenset({D}), D, W),
+    ev.ResultGiven: _stay(LIVE),
+    ev.CallReleased: _GOES_ON,
+    ev.CallWaits: _WAITS,
+    ev.CallUncertain: _WAITS,
     ev.CallClosed: _SETTLES,
-    ev.AgentHeld: _SETTLES,
-    ev.AgentUnheld: _SETTLES,
+    ev.AgentHeld: _each(AT_WORK, W),
+    ev.AgentUnheld: _each(frozenset({W}), D, W),
     ev.SteerQueued: _stay(LIVE),
     ev.SteerDelivered: _stay(LIVE),
     ev.TakeOverAsked: _stay(LIVE),
     ev.TakeOverWithdrawn: _stay(LIVE),
-    ev.TakenOver: {s: frozenset({H, D, W}) for s in LIVE},
+    ev.TakenOver: {**_each(LIVE - {H}, H, D), **_stay(frozenset({H}))},
     ev.DriverStopped: {H: frozenset({D, W, H}), **_stay(_EVERY - {H})},
-    ev.HandedBack: _each(AT_WORK, D, W),
-    ev.Reassigned: {s: frozenset({H, D, W, Q}) for s in LIVE},
+    ev.HandedBack: {D: AT_WORK, **_stay(frozenset({W}))},
+    ev.Reassigned: {Q: frozenset({Q, H}), **_each(frozenset({D, H}), H), **_each(frozenset({W, P}), H, D, W)},
     ev.SeatLost: {H: frozenset({D, W, H}), **_stay(_EVERY - {H})},
     ev.SeatRestored: _stay(AT_WORK),
     ev.LeaseRenewed: _stay(LIVE),
-    ev.LeaseLapsed: {D: frozenset({P}), W: frozenset({P}), H: frozenset({P})},
+    ev.LeaseLapsed: _each(frozenset({D, H}), P),
     ev.PauseAsked: _stay(LIVE),
     ev.AgentPaused: _each(frozenset({Q, D, W}), P),
     ev.AgentResumed: {P: frozenset({Q}), **_stay(frozenset({D, W}))},
     ev.DriverFailed: _stay(AT_WORK),
     ev.AgentRequeued: _each(AT_WORK, Q),
     ev.ToolAllowed: _stay(LIVE),
-    ev.AgentFinished: _each(AT_WORK, DONE),
-    ev.AgentFailed: _each(LIVE, FAILED),
+    ev.AgentFinished: _each(frozenset({D}), DONE),
+    ev.AgentFailed: _each(frozenset({Q, W}), FAILED),
     ev.AgentCancelled: _each(LIVE, CANCELLED),
     ev.AgentHandedUp: _stay(LIVE),
     ev.LateWriteKept: _stay(_EVERY),

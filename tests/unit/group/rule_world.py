@@ -30,6 +30,8 @@ class World:
         self.group = Group(id=GROUP)
         self.at = 1_000_000
         self.events: list[ev.Recorded] = []
+        self.told: list[tuple[str, cmd.Command]] = []
+        self.effects: tuple[fx.Effect, ...] = ()  # of the last command that was allowed
         self.turns: set[Seat] = set()  # may take a turn now
         self.running: dict[Seat, set[str]] = {}  # released calls
         self.stopping: set[Seat] = set()  # were told to stop and owe the proof
@@ -45,6 +47,7 @@ class World:
     def tell(self, command: cmd.Command, actor: str) -> ClawError | None:
         """Judges a command; whatever but a clear refusal is a bug. Returns the refusal."""
         before = self.group
+        self.told.append((actor, command))
         try:
             decision = decide(before, command, actor=actor, at=self.at)
         except (Refused, NotFound, Invalid) as error:
@@ -56,7 +59,7 @@ class World:
         for recorded in decision.events:
             assert recorded.seq == len(self.events) + 1
             self.events.append(recorded)
-        old, self.group = self.group, decision.group
+        old, self.group, self.effects = self.group, decision.group, decision.effects
         for agent in decision.group.agents.values():
             if agent.id in old.agents:
                 assert agent.epoch >= old.agents[agent.id].epoch, f"the epoch of {agent.id} falls"
@@ -86,6 +89,7 @@ class World:
     def _seat(self, agent: Agent) -> None:
         if agent.driver is None or agent.seat != agent.epoch:
             return  # the wheel moved on within the same decision
+        assert not any(stopping == agent.id for stopping, _ in self.stopping), f"two drivers at {agent}"
         seat = (agent.id, agent.epoch)
         released = {call.id for call in agent.calls if call.status is CallStatus.RELEASED}
         if released:
@@ -121,6 +125,8 @@ class World:
         assert (agent.driver is not None) == (at_the_wheel or agent.status is AgentStatus.HANDING_OVER)
         if agent.status is AgentStatus.HANDING_OVER:
             assert 0 < agent.seat < agent.epoch, agent
+        if at_the_wheel and not agent.hold:
+            assert agent.seat == agent.epoch, f"the driver of {agent} has no seat"
         if agent.seat and agent.seat < agent.epoch:
             assert (agent.id, agent.seat) in self.stopping, f"nobody will prove the stop of {agent}"
 

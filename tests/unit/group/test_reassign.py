@@ -1,0 +1,81 @@
+"""Reassigning: one transaction, one driver, and the old one's late results kept aside."""
+
+from __future__ import annotations
+
+import pytest
+
+from clawgroups.errors import NotFound, StaleEpoch
+from clawgroups.group import commands as cmd
+from clawgroups.group import effects as fx
+from clawgroups.group import events as ev
+from clawgroups.group.state import AgentStatus, RequestKind
+from tests.unit.group.scene import ANN, CHILD, Scene, call
+
+
+@pytest.fixture
+def scene() -> Scene:
+    scene = Scene()
+    scene.conduct()
+    return scene
+
+
+def test_new_driver_epoch_and_stop_come_in_one_decision(scene: Scene) -> None:
+    (moved,) = scene.must(cmd.Reassign(agent=CHILD, to="program", reason="too slow", record="Go on."))
+    assert isinstance(moved, ev.Reassigned)
+    assert (moved.epoch, moved.member, moved.former, moved.reason) == (2, "program", "model", "too slow")
+    assert scene.asked(fx.Stop) == [fx.Stop(CHILD, 1)]
+    assert scene.asked(fx.Drive) == [], "nobody else begins before the old driver has stopped"
+    assert (scene.agent().status, scene.agent().member) == (AgentStatus.HANDING_OVER, "program")
+    scene.stop()
+    assert scene.asked(fx.Drive) == [fx.Drive(CHILD)]
+    scene.turn(CHILD)
+    assert scene.happened(ev.StepCommitted, CHILD)[-1].by == "program"
+
+
+def test_the_old_drivers_late_result_is_refused_and_kept_aside(scene: Scene) -> None:
+    scene.turn(CHILD, call("edit"))
+    scene.must(cmd.Reassign(agent=CHILD, to="program"))
+    late = scene.refused(cmd.RecordResult(agent=CHILD, epoch=1, call="edit", ok=True, content="late"), "runner")
+    assert isinstance(late, StaleEpoch)
+    scene.must(cmd.KeepLateWrite(agent=CHILD, epoch=1, what="result", content="late", by="model"), "dispatcher")
+    assert [event.content for event in scene.happened(ev.LateWriteKept)] == ["late"]
+    assert scene.happened(ev.CallClosed, CHILD) == []
+
+
+def test_a_second_reassignment_before_the_stop_is_proved_leaves_one_driver(scene: Scene) -> None:
+    scene.must(cmd.Reassign(agent=CHILD, to="program"))
+    scene.must(cmd.Reassign(agent=CHILD, to=ANN))
+    assert scene.agent().epoch == 3
+    scene.stop()
+    assert scene.agent().driver is not None
+    assert scene.agent().driver.member == ANN
+    assert scene.request(RequestKind.TASK).tool == ANN
+
+
+def test_what_is_queued_stays_queued_for_its_new_driver() -> None:
+    scene = Scene()
+    scene.must(cmd.Reassign(agent="g-1", to="model"))
+    assert (scene.agent("g-1").status, scene.agent("g-1").driver) == (AgentStatus.QUEUED, None)
+    scene.launch("g-1")
+    assert scene.agent("g-1").driver is not None
+    assert scene.agent("g-1").driver.member == "model"
+
+
+def test_a_stall_is_answered_by_giving_the_work_to_another(scene: Scene) -> None:
+    scene.fail()
+    scene.answer(RequestKind.STALL, "reassign", member="program")
+    assert (scene.agent().status, scene.agent().member) == (AgentStatus.DRIVING, "program")
+
+
+def test_it_is_refused_to_whom_it_drives_already_and_to_nobody_known(scene: Scene) -> None:
+    same = scene.refused(cmd.Reassign(agent=CHILD, to="model"))
+    assert (same.rule, same.state) == ("reassign", "driving")
+    assert isinstance(scene.error(cmd.Reassign(agent=CHILD, to="nobody")), NotFound)
+
+
+def test_a_member_that_is_to_drive_cannot_leave(scene: Scene) -> None:
+    kept = scene.refused(cmd.RemoveMember("model"))
+    assert (kept.rule, kept.hint) == ("in_use", "Reassign first.")
+    scene.must(cmd.Reassign(agent=CHILD, to="program"))
+    scene.stop()
+    scene.must(cmd.RemoveMember("model"))
