@@ -6,11 +6,13 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 
 from clawgroups.errors import LedgerError, LedgerStopped
 
+_DAMAGED = "The database file is damaged."
+_MEND = "Stop the server and put the newest backup in its place, or mend it with sqlite3's .recover, then start again."
 _WORDS = {
     "database or disk is full": "The disk is full.",
     "disk i/o error": "The disk does not answer, or the file may not grow any more (I/O error).",
-    "malformed": "The database file is damaged.",
-    "not a database": "The file is not a database.",
+    "malformed": _DAMAGED,
+    "not a database": _DAMAGED,
     "readonly": "The database file may not be written.",
     "unable to open database file": "The database file cannot be opened.",
     "database is locked": "Another program holds the database file locked.",
@@ -21,10 +23,12 @@ _WORDS = {
     "connection was closed": "The database server closed the connection.",
     "connection is closed": "The database server closed the connection.",
     "terminating connection": "The database server closed the connection.",
+    "authentication failed": "The database server does not accept this user or password.",
     "connection_lost": "The database server closed the connection.",
     "shutting down": "The database server is shutting down.",
 }
 _ROW_STATES = ("22", "23", "54")  # SQLSTATE classes: data exception, integrity violation, a limit of the program
+_UNBOUND = ("invalid input for query argument", "error binding parameter")  # the driver's, before anything is sent
 _OF_PYTHON = (OverflowError, UnicodeError, TypeError, ValueError, KeyError)  # a value that no driver can bind
 
 
@@ -32,6 +36,7 @@ class BadRow(LedgerError):
     """A row does not fit the tables; its batch was not committed."""
 
     code = "bad_row"
+    status = 422
     hint = "Mend the input: the words or numbers in it cannot be kept."
 
 
@@ -41,13 +46,24 @@ def fault_of(error: Exception) -> LedgerError:
         return error
     if _blames_the_row(error):
         return BadRow(f"The ledger refused a row: {_first_line(error)}")
-    return LedgerStopped(f"{_sentence(error)} Nothing acknowledged is lost.")
+    sentence = _sentence(error)
+    if sentence == _DAMAGED:  # what it still holds, nobody knows before it is looked at
+        return LedgerStopped(f"{sentence} Nothing more is written to it.", hint=_MEND)
+    return LedgerStopped(f"{sentence} Nothing acknowledged is lost.")
+
+
+def opening_fault(error: Exception) -> LedgerError:
+    """The same for a database that is being opened: there is no row to blame then, only its address or the database."""
+    fault = fault_of(error)
+    if isinstance(fault, BadRow):
+        return LedgerError(f"The database cannot be opened: {_first_line(error)}", hint="Look at its address.")
+    return fault
 
 
 def _blames_the_row(error: Exception) -> bool:
     if isinstance(error, DBAPIError):
         state = str(getattr(error.orig, "sqlstate", None) or "")
-        unbound = "invalid input for query argument" in str(error)  # asyncpg, before anything is sent
+        unbound = any(words in str(error.orig).lower() for words in _UNBOUND)
         return isinstance(error, (IntegrityError, DataError)) or state.startswith(_ROW_STATES) or unbound
     if isinstance(error, SQLAlchemyError):
         return isinstance(error, StatementError)

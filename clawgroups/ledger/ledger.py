@@ -8,17 +8,18 @@ import logging
 import os
 import socket
 from functools import partial
+from pathlib import Path
 
 from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from clawgroups.errors import LedgerError
+from clawgroups.errors import LedgerError, LedgerStopped
 from clawgroups.ids import new_token, now_ms
 from clawgroups.ledger import migrate, postgres, sqlite_file
 from clawgroups.ledger import tables as t
-from clawgroups.ledger.faults import fault_of
+from clawgroups.ledger.faults import fault_of, opening_fault
 from clawgroups.ledger.reader import Reader
 from clawgroups.ledger.transactions import AsyncTransactions, ThreadTransactions, Transactions
 from clawgroups.ledger.writer import Writer
@@ -49,7 +50,7 @@ class Ledger:
                 writer = Writer(transactions, new_token())
                 await transactions.run(partial(_claim, token=writer.token))
             except Exception as error:
-                raise fault_of(error) from error
+                raise opening_fault(error) from error
             return cls(writer, Reader(engine), held.pop_all())
 
     async def close(self) -> None:
@@ -61,7 +62,7 @@ def _parse(url: str) -> URL:
     drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
     try:
         parsed = make_url(url)
-    except ArgumentError:  # its words would show the password
+    except (ArgumentError, ValueError):  # their words would show the password
         parsed = URL.create("none")
     if parsed.get_backend_name() not in drivers:
         raise LedgerError(
@@ -75,12 +76,13 @@ async def _open_sqlite(url: URL, held: contextlib.AsyncExitStack) -> tuple[Trans
     path = sqlite_file.path_of(url)
     held.enter_context(sqlite_file.lock(path))
     await asyncio.to_thread(sqlite_file.check, path)
+    present = await asyncio.to_thread(sqlite_file.look, path, migrate.check)
+    copy = None
+    if present is not None and present != migrate.head():
+        copy = await asyncio.to_thread(migrate.backup, path, present)
     transactions = ThreadTransactions(sqlite_file.writing(path))
     held.push_async_callback(transactions.close)
-    present = await transactions.run(migrate.check)
-    if present is not None and present != migrate.head():
-        await asyncio.to_thread(migrate.backup, path, present)
-    await _upgrade(transactions, present)
+    await _upgrade(transactions, present, copy)
     reading = sqlite_file.reading(path)
     held.push_async_callback(reading.dispose)
     return transactions, reading
@@ -96,13 +98,23 @@ async def _open_postgres(url: URL, held: contextlib.AsyncExitStack) -> tuple[Tra
     return transactions, reading
 
 
-async def _upgrade(transactions: Transactions, present: str | None) -> None:
+async def _upgrade(transactions: Transactions, present: str | None, copy: Path | None = None) -> None:
     """In one transaction, on SQLite too: an upgrade that fails leaves everything as it was."""
     if present == migrate.head():
         return
     if present is not None:
         log.info("upgrading the database from %s to %s", present, migrate.head(), extra={"action": "upgrade"})
-    await transactions.run(migrate.upgrade)
+    try:
+        await transactions.run(migrate.upgrade)
+    except Exception as error:
+        what = (
+            f"upgrade of the database from {present} to {migrate.head()}" if present else "setting up of the database"
+        )
+        backup = f" A backup made before it is {copy.name} in the same folder." if copy else ""
+        raise LedgerStopped(
+            f"The {what} failed, and the database is as it was: {fault_of(error).sentence}",
+            hint=f"Mend the cause and start again, or go on with the version you had.{backup}",
+        ) from error
 
 
 def _claim(connection: Connection, token: str) -> None:

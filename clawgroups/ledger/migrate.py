@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import importlib.resources
 import logging
 import os
@@ -48,7 +50,9 @@ def check(connection: Connection) -> str | None:
     Raises LedgerTooNew when the revision is not one of ours, LedgerStopped when the tables are somebody else's.
     """
     present = set(inspect(connection).get_table_names())
-    if "alembic_version" not in present:
+    versioned = "alembic_version" in present
+    revision = MigrationContext.configure(connection).get_current_revision() if versioned else None
+    if revision is None:
         foreign = sorted(present & set(metadata.tables))
         if foreign:
             raise LedgerStopped(
@@ -56,9 +60,8 @@ def check(connection: Connection) -> str | None:
                 hint="Give Claw Groups a database of its own.",
             )
         return None
-    revision = MigrationContext.configure(connection).get_current_revision()
     known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
-    if revision is not None and revision not in known:
+    if revision not in known:
         raise LedgerTooNew(
             f"The database is at revision {revision}, which this version does not know; its newest is {head()}."
         )
@@ -67,7 +70,8 @@ def check(connection: Connection) -> str | None:
 
 def backups_of(path: Path) -> list[Path]:
     """The backups of a SQLite file that lie beside it, the oldest first."""
-    made = [copy for copy in path.parent.glob(f"{path.name}.backup-*") if not copy.name.endswith(("-wal", "-shm"))]
+    named = path.parent.glob(f"{glob.escape(path.name)}.backup-*")
+    made = [copy for copy in named if not copy.name.endswith(("-wal", "-shm", "-journal"))]
     return sorted(made, key=lambda copy: copy.stat().st_mtime_ns)
 
 
@@ -78,10 +82,15 @@ def backup(path: Path, revision: str) -> Path:
     """
     stamp = time.strftime("%Y%m%d-%H%M%S")
     copy = _free_name(path.with_name(f"{path.name}.backup-{revision}-{stamp}"))
+    partial = path.with_name(f"{path.name}.unfinished-backup")  # never mistaken for a whole one
     try:
-        _copy(path, copy)
+        partial.unlink(missing_ok=True)
+        _copy(path, partial)
+        partial.rename(copy)
+        _sync(copy.parent)
     except (sqlite3.Error, OSError) as error:
-        copy.unlink(missing_ok=True)
+        for left in path.parent.glob(f"{glob.escape(partial.name)}*"):
+            left.unlink(missing_ok=True)
         raise LedgerStopped(f"The backup before the upgrade failed: {error}.") from error
     log.info("backup made before the upgrade: %s", copy, extra={"action": "backup"})
     for old in backups_of(path)[:-KEEP_BACKUPS]:
@@ -98,12 +107,15 @@ def _free_name(wanted: Path) -> Path:
 
 
 def _copy(path: Path, copy: Path) -> None:
-    source, target = sqlite3.connect(path), sqlite3.connect(copy)
-    try:
+    with contextlib.closing(sqlite3.connect(path)) as source, contextlib.closing(sqlite3.connect(copy)) as target:
         source.backup(target)
         target.execute("PRAGMA journal_mode=DELETE")  # one file, complete by itself
+    _sync(copy)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
     finally:
-        source.close()
-        target.close()
-    with copy.open("rb") as written:
-        os.fsync(written.fileno())
+        os.close(handle)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from clawgroups.group import events as ev
+from clawgroups.group.members import Member
 from clawgroups.group.state import Agent, Group
 from clawgroups.group.thread import Usage
 from clawgroups.ledger.faults import BadRow
@@ -59,6 +59,7 @@ def rows_of(commits: Sequence[GroupCommit]) -> Rows:
 
 
 def _add_group(rows: Rows, commit: GroupCommit) -> None:
+    _check_numbers(commit)
     after = commit.after
     touched: dict[str, None] = {}
     for recorded in commit.records:
@@ -69,11 +70,19 @@ def _add_group(rows: Rows, commit: GroupCommit) -> None:
         add = _ADD.get(type(event))
         if add is not None:
             add(rows, after, recorded, event)
-        if type(event) is ev.AgentFinished:  # its parent's stage grows with it
+        if isinstance(event, (ev.AgentFinished, ev.AgentFailed, ev.AgentCancelled)):  # its parent's stage grows
             touched[after.agents[recorded.agent].parent] = None
     touched.pop("", None)
     rows.agents += [_agent_row(after.id, after.agents[agent_id]) for agent_id in touched]
     rows.groups.append(_group_row(after))
+
+
+def _check_numbers(commit: GroupCommit) -> None:
+    """The record has no gaps; a slip in the program must not make one."""
+    first = commit.after.seq - len(commit.records) + 1
+    for wanted, recorded in enumerate(commit.records, first):
+        if recorded.seq != wanted:
+            raise BadRow(f"Event {recorded.seq} of group {commit.after.id} stands where event {wanted} belongs.")
 
 
 def _event_row(group_id: str, recorded: ev.Recorded) -> Row:
@@ -143,8 +152,6 @@ def _created(rows: Rows, group: Group, recorded: ev.Recorded, event: ev.AgentCre
 
 def _step(rows: Rows, group: Group, recorded: ev.Recorded, event: ev.StepCommitted) -> None:
     usage = event.usage
-    if not math.isfinite(usage.cost):  # JSON has no word for it: the row could be written, but never read again
-        raise BadRow(f"Step {event.step} of {event.agent} has a cost that is no number.")
     if event.agent not in rows.at_step:
         _move_changes(rows, event)
     rows.at_step[event.agent] = event.step
@@ -330,10 +337,18 @@ def _steer_delivered(rows: Rows, group: Group, recorded: ev.Recorded, event: ev.
         rows.delivered.append({"p_ref": event.id, "delivered_at": recorded.at})
 
 
+def _group_created(rows: Rows, group: Group, recorded: ev.Recorded, event: ev.GroupCreated) -> None:
+    for member in event.members:
+        _add_member(rows, group, member)
+
+
 def _member(rows: Rows, group: Group, recorded: ev.Recorded, event: ev.MemberJoined) -> None:
+    _add_member(rows, group, event.member)
+
+
+def _add_member(rows: Rows, group: Group, member: Member) -> None:
     if group.id != HOUSE:
         return
-    member = event.member
     rows.members_left.pop(member.id, None)
     rows.members[member.id] = {
         "id": key(member.id),
@@ -355,6 +370,7 @@ def _member_left(rows: Rows, group: Group, recorded: ev.Recorded, event: ev.Memb
 
 
 _ADD: dict[type[ev.Event], Callable[[Rows, Group, ev.Recorded, Any], None]] = {
+    ev.GroupCreated: _group_created,
     ev.AgentCreated: _created,
     ev.StepCommitted: _step,
     ev.CallReleased: _call_status("released"),

@@ -11,15 +11,16 @@ from msgspec.structs import replace
 from sqlalchemy import Executable, Row, func, select, text, union
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from clawgroups.errors import NotFound
+from clawgroups.errors import Invalid, NotFound
 from clawgroups.group import events as ev
 from clawgroups.group.state import Agent, Group, Request, RequestKind
 from clawgroups.group.thread import Entry
 from clawgroups.ledger import tables as t
 from clawgroups.ledger.audit import audit
-from clawgroups.ledger.faults import fault_of
+from clawgroups.ledger.faults import BadRow, fault_of
 from clawgroups.ledger.mirror import HOUSE
 from clawgroups.ledger.threads import END, Threads
+from clawgroups.ledger.words import clean
 
 PAGE = 200
 _group = msgspec.json.Decoder(Group)
@@ -36,14 +37,17 @@ class Reader:
         self._threads = Threads(self.rows)
 
     async def rows(self, query: Executable) -> Sequence[Row[Any]]:
-        """What ``query`` finds."""
+        """What ``query`` finds. Raises Invalid when it asks for something that no database could hold."""
         try:
             if self._connection is not None:
                 return (await self._connection.execute(query)).all()
             async with self._engine.connect() as connection:
                 return (await connection.execute(query)).all()
         except Exception as error:
-            raise fault_of(error) from error
+            fault = fault_of(error)
+            if isinstance(fault, BadRow):
+                raise Invalid("Nothing can have such an id or number.", hint="Look at the address.") from error
+            raise fault from error
 
     @contextlib.asynccontextmanager
     async def frozen(self) -> AsyncIterator[Reader]:
@@ -84,10 +88,12 @@ class Reader:
             of_group = select(t.agents.c.state).where(t.agents.c.group_id == group_id)
             agents = [_agent.decode(row.state) for row in await frozen.rows(of_group.order_by(t.agents.c.number))]
             waiting = select(t.requests).where(t.requests.c.group_id == group_id, t.STILL_OPEN)
-            requests = [_request_of(row) for row in await frozen.rows(waiting.order_by(*_IN_ORDER))]
+            open_ones = await frozen.rows(waiting.order_by(*_IN_ORDER))
+        by_id = {agent.id: agent for agent in agents}
+        requests = [_request_of(row, by_id.get(row.agent_id)) for row in open_ones]
         return replace(
             _group.decode(found[0].state),
-            agents={agent.id: agent for agent in agents},
+            agents=by_id,
             requests={request.id: request for request in requests},
         )
 
@@ -267,14 +273,15 @@ def _recorded(row: Row[Any]) -> ev.Recorded:
     )
 
 
-def _request_of(row: Row[Any]) -> Request:
+def _request_of(row: Row[Any], agent: Agent | None) -> Request:
+    """A call's id and name may hold what a column cannot; the sub-agent's summary has them as they are."""
+    call, tool = row.call, row.tool
+    for meant in agent.calls if agent is not None and call else ():
+        if clean(meant.id) == call:
+            call, tool = meant.id, meant.name if clean(meant.name) == tool else tool
+            break
     return Request(
-        id=row.id,
-        kind=RequestKind(row.kind),
-        agent=row.agent_id,
-        opened_at=row.opened_at,
-        call=row.call,
-        tool=row.tool,
+        id=row.id, kind=RequestKind(row.kind), agent=row.agent_id, opened_at=row.opened_at, call=call, tool=tool
     )
 
 

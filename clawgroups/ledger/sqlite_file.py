@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import sqlite3
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from clawgroups.errors import LedgerBusy, LedgerError, LedgerStopped
 from clawgroups.ledger.migrate import backups_of
 
+T = TypeVar("T")
 CHECK_S = 0.5  # a file of many gigabytes must open soon; what is not looked at here is found when it is read
 LOCKED_S = 20  # how long the writer waits for another program that holds the file
 
@@ -22,7 +26,10 @@ LOCKED_S = 20  # how long the writer waits for another program that holds the fi
 def path_of(url: URL) -> Path:
     """Where the file is. Raises LedgerError for a database in memory."""
     if not url.database or url.database == ":memory:":
-        raise LedgerError("The ledger needs a file: an in-memory database would lose everything.")
+        raise LedgerError(
+            "The ledger needs a file: an in-memory database would lose everything.",
+            hint="Use sqlite:////path/to/clawgroups.db.",
+        )
     return Path(url.database)
 
 
@@ -40,14 +47,18 @@ def lock(path: Path) -> IO[str]:
         ) from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+    except BlockingIOError as error:
         file.seek(0)
         holder = file.read(20).strip()
         file.close()
         raise LedgerBusy(f"Another server{f' (process {holder})' if holder else ''} owns this database.") from error
-    file.truncate(0)
-    file.write(str(os.getpid()))
-    file.flush()
+    except OSError as error:
+        with contextlib.suppress(OSError):  # what could not be written before cannot be written now
+            file.close()
+        raise LedgerStopped(f"The file {file.name} cannot be locked or written: {error.strerror}.") from error
     return file
 
 
@@ -61,10 +72,23 @@ def check(path: Path, limit_s: float = CHECK_S) -> None:
             found = _missing(connection, path) or _first_fault(connection, limit_s)
         finally:
             connection.close()
+    except sqlite3.OperationalError:  # locked, unreadable: nothing is said about what is in it
+        raise
     except sqlite3.DatabaseError as error:
         raise _damaged(path, f"is damaged or not a database ({error})") from error
     if found:
         raise _damaged(path, f"is damaged: {found}")
+
+
+def look(path: Path, ask: Callable[[Connection], T]) -> T | None:
+    """What ``ask`` makes of the file; None where there is none. Changes nothing: it may be somebody else's."""
+    if not path.exists():
+        return None
+    engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool)
+    event.listen(engine, "connect", _prepare_reader)
+    event.listen(engine, "begin", _begin)
+    with engine.connect() as connection:
+        return ask(connection)
 
 
 def _missing(connection: sqlite3.Connection, path: Path) -> str:

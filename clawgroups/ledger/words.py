@@ -26,11 +26,11 @@ def clean(text: str) -> str:
 
 
 def key(text: str) -> str:
-    """``text`` as part of an index entry, which PostgreSQL bounds: a long one is cut and gets a digest."""
-    text = clean(text)
-    if len(text) <= LONGEST_KEY:
+    """``text`` as part of an index entry, which PostgreSQL bounds: one that is long or holds NUL gets a digest."""
+    text = _surrogates.sub(_REPLACEMENT, text)
+    if len(text) <= LONGEST_KEY and "\x00" not in text:
         return text
-    return f"{text[:150]}~{hashlib.sha256(text.encode()).hexdigest()[:40]}"
+    return f"{clean(text[:150])}~{hashlib.sha256(text.encode()).hexdigest()[:40]}"
 
 
 def number(value: int) -> int:

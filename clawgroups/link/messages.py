@@ -211,7 +211,7 @@ class RefusedWrite(Message, frozen=True, kw_only=True, tag="refused"):
 
 
 class Ask(Message, frozen=True, kw_only=True, tag="ask"):
-    """A question about a workspace or a member. ``what``: files | read_file | diff | probe | discover."""
+    """A question about a workspace or a member. ``what``: files | read_file | count | probe | discover."""
 
     id: int
     what: str
