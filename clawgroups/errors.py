@@ -84,6 +84,16 @@ class Invalid(ClawError):
     code = "invalid"
     status = 422
 
+    def __init__(self, sentence: str = "", *, hint: str = "", field: str = "") -> None:
+        """``field``: which part of the input, where it is one, so that a form can say it there."""
+        super().__init__(sentence, hint=hint)
+        self.field = field
+
+    def as_dict(self) -> dict[str, object]:
+        if not self.field:
+            return super().as_dict()
+        return {**super().as_dict(), "fields": [{"field": self.field, "problem": self.sentence, "mend": self.hint}]}
+
 
 class LedgerError(ClawError):
     """The database cannot be used."""

@@ -176,6 +176,9 @@ class ProgramBody(Body):
     """An executable, as a list of words; no shell is involved."""
 
     command: list[Annotated[str, Field(max_length=4_000)]] = Field(min_length=1, max_length=100)
+    env: dict[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$", max_length=200)], Words] = Field(
+        default_factory=dict, max_length=200
+    )
 
 
 class MemberBody(Body):

@@ -20,7 +20,12 @@ log = logging.getLogger("clawgroups.api")
 SHOWN = 5
 _CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 _HINTS = {400: "Send a JSON object, not nested deeply.", 413: SMALLER}
-_DEFAULT_HINTS = {"not_found": "Look whether the id is right, and whether this server serves the home you mean."}
+_DEFAULT_HINTS = {
+    "not_found": "Look whether the id is right, and whether this server serves the home you mean.",
+    "tool": "Look which files there are, with the address that ends in /files.",
+    "timeout": "It may be busy, or what it asks is slow: try again in a moment.",
+    "refused": "Read it again: what it is now says what may be done.",
+}
 _STATUS = {"link": 503, "link_closed": 503, "timeout": 503, "tool": 422, "sandbox": 503}
 """Codes that come from a runner, or from errors that know nothing of HTTP."""
 

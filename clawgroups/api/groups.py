@@ -222,7 +222,7 @@ async def add_member(body: MemberBody, house: House, actor: Actor) -> Json:
         skills=tuple(body.skills),
         capacity=body.capacity,
         model=model,
-        program=ProgramConfig(command=tuple(body.program.command)) if body.program else None,
+        program=ProgramConfig(command=tuple(body.program.command), env=body.program.env) if body.program else None,
     )
     added = await house.registry.add(member, body.model.api_key if body.model else "", actor)
     return member_view(added, 0)

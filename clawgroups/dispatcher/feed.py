@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import time
 from collections import defaultdict, deque
@@ -18,6 +19,7 @@ import msgspec
 
 from clawgroups.dispatcher.live import LiveText
 from clawgroups.errors import ClawError
+from clawgroups.ids import group_of
 from clawgroups.tasks import Tasks
 
 log = logging.getLogger("clawgroups.feed")
@@ -72,6 +74,11 @@ class Viewer:
         """Watches these from the next batch on; what is new among them comes whole first."""
         self.fresh = agents - self.watching
         self.watching &= agents
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it keeps up well enough for more than what is new."""
+        return not self.behind and self._size < MOST_WAITING // 2
 
     def offer(self, text: str) -> None:
         """Queues a frame, or marks the viewer as behind when it does not keep up."""
@@ -173,15 +180,18 @@ class Feeds:
                     for text in texts:
                         viewer.offer(text)
         for viewer in feed.viewers:
-            if viewer.fresh and not viewer.behind:
-                self._begin_watch(viewer)
+            self._begin_watch(viewer)
         self.live.watch(group, frozenset(agent for viewer in feed.viewers for agent in viewer.watching))
 
     def _begin_watch(self, viewer: Viewer) -> None:
-        fresh, viewer.fresh = viewer.fresh, frozenset()
-        viewer.watching |= fresh
-        for frame in self.live.resets(fresh):
-            viewer.offer(_encode(frame).decode())
+        """As many as there is room for; the others with the next batches, or the whole would never get through."""
+        for agent in sorted(viewer.fresh):
+            if not viewer.has_room:
+                return
+            viewer.fresh -= {agent}
+            viewer.watching |= {agent}
+            for frame in self.live.resets([agent]):
+                viewer.offer(_encode(frame).decode())
 
     async def serve(
         self,
@@ -195,7 +205,7 @@ class Feeds:
         tasks = Tasks(_leave)
         try:
             sending = tasks.start(self._deliver(group, viewer, send), name="feed-send")
-            hearing = tasks.start(self._hear(viewer, receive), name="feed-receive")
+            hearing = tasks.start(self._hear(group, viewer, receive), name="feed-receive")
             done, _ = await asyncio.wait({sending, hearing}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 with contextlib.suppress(FeedClosed):  # that is how a viewer leaves
@@ -219,13 +229,15 @@ class Feeds:
             if text:
                 await send(text)
 
-    async def _hear(self, viewer: Viewer, receive: Callable[[], Awaitable[str]]) -> None:
+    async def _hear(self, group: str, viewer: Viewer, receive: Callable[[], Awaitable[str]]) -> None:
         while True:
             try:
                 message = _from_viewer.decode(await receive())
             except msgspec.DecodeError as error:
                 raise ClawError(f"The feed does not understand that: {error}", code="bad_frame") from error
             if isinstance(message, _Watch):
-                viewer.watch(frozenset(message.agents[:MOST_WATCHED]))
+                # of this group alone: words are given out once, so another group's viewers would miss them
+                own = (agent for agent in message.agents if group_of(agent) == group)
+                viewer.watch(frozenset(itertools.islice(own, MOST_WATCHED)))
             elif isinstance(message, _Resync):
                 viewer.restart()

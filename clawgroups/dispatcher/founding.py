@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clawgroups.dispatcher.folders import real_folder
 from clawgroups.dispatcher.plans import NewGroup
 from clawgroups.dispatcher.templates import CONDUCTOR, TEMPLATES, WORKER, SurveyTask, conductor_prompt, survey_task
 from clawgroups.errors import Invalid
@@ -18,16 +17,15 @@ from clawgroups.ids import new_id
 if TYPE_CHECKING:
     from clawgroups.dispatcher.dispatcher import Dispatcher
 
-FOLDER_HINT = "Give the path of a folder on the server's machine."
-
 
 async def found(dispatcher: Dispatcher, plan: NewGroup, actor: str) -> Group:
     """Creates, and starts where asked. Raises Invalid for a folder or member that is not there."""
     if plan.template and plan.template not in TEMPLATES:
-        raise Invalid(f"There is no template {plan.template!r}.", hint=f"Templates: {', '.join(TEMPLATES)}.")
-    folder = await asyncio.to_thread(_folder, plan.folder, plan.folder_mode)
+        hint = f"Templates: {', '.join(TEMPLATES)}."
+        raise Invalid(f"There is no template {plan.template!r}.", hint=hint, field="template")
+    folder = await asyncio.to_thread(real_folder, plan.folder, plan.folder_mode)
     if plan.template == "survey" and not folder:
-        raise Invalid("The survey needs a folder.", hint="Give the path of a folder on this machine.")
+        raise Invalid("The survey needs a folder.", hint="Give the path of a folder on this machine.", field="folder")
     members = dispatcher.house_members()
     conductor = _member(members, plan.conductor or (CONDUCTOR if plan.template else ""), "conductor")
     worker = _member(members, plan.worker, "worker") if plan.worker else _default_worker(members, conductor, plan)
@@ -60,29 +58,13 @@ def _task(plan: NewGroup, conductor: Member, worker: Member, goal: str) -> str:
     return survey_task(goal, settings, for_model=conductor.kind is MemberKind.MODEL)
 
 
-def _folder(folder: str, mode: str) -> str:
-    if not folder:
-        return ""
-    try:
-        path = Path(os.path.expanduser(folder)).resolve()
-        there = path.is_dir()
-    except (OSError, RuntimeError) as error:  # a name too long, a loop of links, a place that may not be looked at
-        raise Invalid(
-            f"{folder[:200]} cannot be used as a folder: {getattr(error, 'strerror', None) or error}.", hint=FOLDER_HINT
-        ) from error
-    if not there:
-        raise Invalid(f"There is no folder {folder}.", hint=FOLDER_HINT)
-    if mode == "worktree" and not (path / ".git").exists():
-        raise Invalid(f"{folder} is not a git repository.", hint="Use it read-only, or run git init there first.")
-    return str(path)
-
-
 def _member(members: dict[str, Member], wanted: str, role: str) -> Member:
     if not wanted:
-        raise Invalid(f"The group needs a {role}.", hint="Name a member; see the members page.")
+        raise Invalid(f"The group needs a {role}.", hint="Name a member; see the members page.", field=role)
     found_member = members.get(wanted) or next((m for m in members.values() if m.name == wanted), None)
     if found_member is None:
-        raise Invalid(f"There is no member {wanted!r} to be the {role}.", hint=f"Members: {', '.join(members)}.")
+        hint = f"Members: {', '.join(members)}."
+        raise Invalid(f"There is no member {wanted!r} to be the {role}.", hint=hint, field=role)
     return found_member
 
 

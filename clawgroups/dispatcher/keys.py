@@ -33,13 +33,21 @@ class Keys:
 
     def keep(self, name: str, key: str) -> str:
         """Keeps a key and returns its reference."""
-        kept = self._all() | {name: key}
+        self._write(self._all() | {name: key})
+        return f"secret:{name}"
+
+    def forget(self, name: str) -> None:
+        """Drops a key that nobody needs any more."""
+        kept = self._all()
+        if kept.pop(name, None) is not None:
+            self._write(kept)
+
+    def _write(self, kept: dict[str, str]) -> None:
         part = self._path.with_suffix(".part")
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
             json.dump(kept, file)
         os.replace(part, self._path)
-        return f"secret:{name}"
 
     def _all(self) -> dict[str, str]:
         try:

@@ -10,10 +10,11 @@ from msgspec.structs import replace
 
 from clawgroups.dispatcher.templates import BUNDLED_MEMBERS
 from clawgroups.dispatcher.views import HOUSE, member_view
-from clawgroups.errors import ClawError, Invalid, LinkError, NotFound
+from clawgroups.errors import ClawError, Invalid, LinkError, NotFound, Refused
 from clawgroups.group import commands as cmd
 from clawgroups.group.draft import LOCAL_ADMIN
 from clawgroups.group.members import Member, MemberKind
+from clawgroups.group.state import Group
 from clawgroups.ids import new_id
 from clawgroups.link import messages as ms
 
@@ -65,7 +66,8 @@ class Registry:
         """
         _check(member)
         if any(known.name.lower() == member.name.lower() for known in self.members()):
-            raise Invalid(f"There is a member named {member.name!r} already.", hint="Choose another name.")
+            taken = f"There is a member named {member.name!r} already."
+            raise Invalid(taken, hint="Choose another name.", field="name")
         member = replace(member, id=_id_of(member.name, self._dispatcher.house_members()), bundled=False)
         if api_key and member.model is not None:
             key_ref = self._dispatcher.keys.keep(member.id, api_key)
@@ -74,20 +76,27 @@ class Registry:
         return member
 
     async def remove(self, member_id: str, actor: str) -> None:
-        """Takes a member off the list. Raises Refused while it drives, Invalid for a bundled one."""
+        """Takes a member off the list and forgets its key. Raises Refused while a group needs it, Invalid if bundled."""
         member = self.find(member_id)
         if member.bundled or member.id == LOCAL_ADMIN:
             raise Invalid(f"{member.name} belongs to the installation and stays.", hint="Groups need not use it.")
         for group in self._dispatcher.open_groups():
-            if group.load(member.id):
-                raise Invalid(f"{member.name} drives in group {group.name!r}.", hint="Reassign its sub-agents first.")
+            if not group.ended_at and _is_needed(member.id, group):
+                sentence = f"{member.name} is to drive in group {group.name!r}, which is {group.status.value}."
+                hint = "Reassign its sub-agents first, or end the group."
+                raise Refused("in_use", group.status.value, sentence, hint=hint)
         await self._dispatcher.desk.post(HOUSE, cmd.RemoveMember(member_id), actor)
+        self._dispatcher.keys.forget(member_id)
 
     async def test(self, member_id: str) -> dict[str, Any]:
         """Whether the member works, from the runner's own place: ok, sentence, hint, ms."""
-        member = self.find(member_id)
-        secret = ""
-        if member.model is not None:
+        return await self.try_out(self.find(member_id), "")
+
+    async def try_out(self, member: Member, api_key: str) -> dict[str, Any]:
+        """The same for one that need not be in the house yet. ``api_key``: a key that is kept nowhere."""
+        _check(member)
+        secret = api_key
+        if member.model is not None and not secret:
             try:
                 secret = self._dispatcher.keys.read(member.model.key_ref)
             except ClawError as error:
@@ -108,9 +117,18 @@ class Registry:
         return await link.ask(ask)
 
 
+def _is_needed(member_id: str, group: Group) -> bool:
+    """Whether it drives there, is to drive, or will be given what the conductor assigns next."""
+    named = {group.conductor, group.worker, *(role.member for role in group.roles.values())}
+    for agent in group.agents.values():
+        if not agent.ended:
+            named |= {agent.member, agent.former, agent.driver.member if agent.driver else ""}
+    return member_id in named
+
+
 def _check(member: Member) -> None:
     if not member.name.strip():
-        raise Invalid("A member needs a name.")
+        raise Invalid("A member needs a name.", field="name")
     if member.kind is MemberKind.MODEL and member.model is None:
         raise Invalid("A model needs its endpoint.", hint="Give base_url and model.")
     if member.kind is MemberKind.PROGRAM and (member.program is None or not member.program.command):

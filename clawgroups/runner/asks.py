@@ -6,7 +6,8 @@ import asyncio
 import logging
 import os
 import time
-from pathlib import Path
+from collections import Counter
+from pathlib import Path, PurePath
 from typing import Any
 
 import httpx
@@ -29,6 +30,7 @@ from clawgroups.runner.workspace import Workspace
 log = logging.getLogger("clawgroups.asks")
 TIME_S = 20.0
 MOST_FILES = 2_000
+MOST_COUNTED = 2_000  # as many as a listing names
 SHOWN_CHARS = 200_000
 
 
@@ -63,6 +65,8 @@ class Asks:
                 return await self._read(_place(ask), ask.path)
             case "probe":
                 return await self._probe(ask.member, ask.secret)
+            case "count":
+                return await in_thread(_count, Path(ask.path))
             case "discover":
                 return await discover(dict(os.environ), self._client)
             case _:
@@ -142,6 +146,21 @@ def _list(root: Path) -> list[dict[str, Any]]:
         if len(found) == MOST_FILES:
             break
     return found
+
+
+def _count(folder: Path) -> dict[str, Any]:
+    """The regular files below a folder by suffix, those with nothing in them apart; only the first MOST_COUNTED."""
+    suffixes: Counter[str] = Counter()
+    files = empty = 0
+    for item in walk(folder, (), SKIPPED):
+        files += 1
+        if item.size:
+            suffixes[PurePath(item.parts[-1]).suffix.lower()] += 1
+        else:
+            empty += 1
+        if files == MOST_COUNTED:
+            break
+    return {"files": files, "empty": empty, "suffixes": dict(suffixes), "more": files == MOST_COUNTED}
 
 
 def _passed(started: float) -> int:

@@ -1,4 +1,4 @@
-"""One real server for the tests of the API, and what they all need: a client, a folder, waiting with a deadline."""
+"""One real server for the tests of the API, and what they all need: a client, a folder, sub-agents with a plan."""
 
 from __future__ import annotations
 
@@ -8,32 +8,46 @@ from pathlib import Path
 
 import httpx
 import pytest
-from api_steps import PATIENCE_S
+from api_steps import PATIENCE_S, Plans
 
 from clawgroups.testing.server_process import ServerProcess
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server that the tests of a module share."""
+    """A server that all tests share. None may break it: it ends cleanly, and its log tells of no failure."""
     with ServerProcess(tmp_path_factory.mktemp("api") / "home", pages=False) as running:
-        deadline = time.monotonic() + PATIENCE_S
-        while httpx.get(f"{running.api}/status").json()["runner"]["state"] != "up" or not _joined(running):
-            assert time.monotonic() < deadline, running.log_text()
-            time.sleep(0.05)
+        wait_for_runner(running)
         yield running
         running.stop()
+        assert "Traceback" not in running.log_text()
 
 
-def _joined(running: ServerProcess) -> bool:
-    return bool(httpx.get(f"{running.api}/status").json()["runner"]["sandbox"]["level"])
+def wait_for_runner(running: ServerProcess) -> None:
+    """Until a runner has joined and has said what its sandbox can do."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not httpx.get(f"{running.api}/status").json()["runner"]["sandbox"]["level"]:
+        assert time.monotonic() < deadline, running.log_text()
+        time.sleep(0.05)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def server_api(server: ServerProcess) -> str:
+    """The root of the API, for those who need a connection of their own."""
+    return server.api
+
+
+@pytest.fixture(scope="session")
 def client(server: ServerProcess) -> Iterator[httpx.Client]:
     """Talks to the API."""
     with httpx.Client(base_url=server.api, timeout=PATIENCE_S) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def plans(client: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> Plans:
+    """Makes sub-agents that do what a test writes down."""
+    return Plans(client, tmp_path_factory.mktemp("gates"))
 
 
 @pytest.fixture
