@@ -1,0 +1,125 @@
+"""``clawgroups members``: who can do work in this installation."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from clawgroups.cli.groups import AsJson
+from clawgroups.cli.house import Home, running
+from clawgroups.cli.words import line, safe
+from clawgroups.errors import ClawError
+
+app = typer.Typer(help="List, add, test and remove members.", no_args_is_help=False, rich_markup_mode=None)
+add = typer.Typer(help="Bring a member in.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(add, name="add")
+Name = Annotated[str, typer.Argument(help="Its name.")]
+Skills = Annotated[str, typer.Option(help="What it is good at, separated by commas.")]
+Capacity = Annotated[int, typer.Option(min=0, max=1_000, help="How many sub-agents it drives at once; 0: no limit.")]
+
+
+@app.callback(invoke_without_command=True)
+def members(context: typer.Context, home: Home = None, as_json: AsJson = False) -> None:
+    """List the members; with a subcommand, change them."""
+    if context.invoked_subcommand is None:
+        show(home, as_json)
+
+
+@app.command("list")
+def show(home: Home = None, as_json: AsJson = False) -> None:
+    """List the members."""
+    api = running(home)
+    found = api.get("/members")["members"]
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    table = Table("id", "kind", "name", "where it runs", "load")
+    for member in found:
+        table.add_row(*(Text(line(cell)) for cell in _row(member)))
+    console = Console()
+    console.print(table)
+    for offer in api.get("/offers")["offers"]:
+        console.print(Text(safe(f"Found {offer['source']}: {offer['model']}. Add it: {_how(offer)}")), soft_wrap=True)
+
+
+def _row(member: dict[str, Any]) -> list[str]:
+    model, program = member["model"], member["program"]
+    where = f"{model['model']} at {model['base_url']}" if model else " ".join(program["command"]) if program else ""
+    capacity = f" of {member['capacity']}" if member["capacity"] else ""
+    return [member["id"], member["kind"], member["name"], where, f"{member['load']}{capacity}"]
+
+
+def _how(offer: dict[str, Any]) -> str:
+    key = f" --key-env {offer['key_ref'].removeprefix('env:')}" if offer["key_ref"] else ""
+    words = ["clawgroups", "members", "add", "model", offer["name"], "--url", offer["base_url"]]
+    return shlex.join([*words, "--model", offer["model"]]) + key
+
+
+@add.command("model")
+def add_model(
+    name: Name,
+    url: Annotated[str, typer.Option(help="Root of the OpenAI-compatible API, e.g. http://127.0.0.1:8000/v1.")],
+    model: Annotated[str, typer.Option(help="The model's name at that endpoint.")],
+    key_env: Annotated[str, typer.Option(help="Environment variable of the server that holds the key.")] = "",
+    ask_key: Annotated[bool, typer.Option("--ask-key", help="Ask for the key; it is kept in the home.")] = False,
+    thinking: Annotated[
+        bool | None,
+        typer.Option("--thinking/--instant", help="Kimi's mode (default: the server's).", show_default=False),
+    ] = None,
+    skills: Skills = "",
+    capacity: Capacity = 0,
+    home: Home = None,
+) -> None:
+    """Add a model behind an OpenAI-compatible endpoint."""
+    key = typer.prompt("API key", hide_input=True) if ask_key else ""
+    endpoint = {"base_url": url, "model": model, "api_key": key, "thinking": thinking}
+    if key_env:
+        endpoint["key_ref"] = f"env:{key_env}"
+    _add({"name": name, "kind": "model", "model": endpoint}, skills, capacity, home)
+
+
+@add.command("program", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def add_program(
+    name: Name,
+    command: Annotated[list[str], typer.Argument(help="The executable and its arguments.")],
+    skills: Skills = "",
+    capacity: Capacity = 0,
+    home: Home = None,
+) -> None:
+    """Add a program that speaks the protocol of docs/programs.md. Options come before the name."""
+    _add({"name": name, "kind": "program", "program": {"command": command}}, skills, capacity, home)
+
+
+@add.command("person")
+def add_person(name: Name, skills: Skills = "", home: Home = None) -> None:
+    """Add a person who can be given work, and can act here with --as."""
+    _add({"name": name, "kind": "person"}, skills, 0, home)
+
+
+def _add(body: dict[str, Any], skills: str, capacity: int, home: Any) -> None:
+    body |= {"skills": [word.strip() for word in skills.split(",") if word.strip()], "capacity": capacity}
+    made = running(home).post("/members", body)
+    test = "" if made["kind"] == "person" else f" Test it: clawgroups members test {made['id']}"
+    typer.echo(f"{made['id']} is a member now.{test}")
+
+
+@app.command("test")
+def try_out(member: Annotated[str, typer.Argument(help="The member's id.")], home: Home = None) -> None:
+    """Try whether a member works."""
+    result = running(home).post(f"/members/{member}/test")
+    if not result["ok"]:
+        raise ClawError(result["sentence"], hint=result["hint"])
+    typer.echo(f"{safe(result['sentence'])} ({result['ms']} ms)")
+
+
+@app.command("remove")
+def remove(member: Annotated[str, typer.Argument(help="The member's id.")], home: Home = None) -> None:
+    """Take a member off the list."""
+    running(home).delete(f"/members/{member}")
+    typer.echo(f"{member} is no longer a member.")
