@@ -1,0 +1,1 @@
+"""Custom elements: each a folder with its Python side and its JavaScript side."""

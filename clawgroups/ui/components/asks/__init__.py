@@ -1,0 +1,1 @@
+"""What a sub-agent asks of people, answered in place."""

@@ -1,0 +1,100 @@
+// What waits for a person here: approve, edit, deny, supply, answer. Half-written answers stay in the browser.
+const WAITS = { asking: "waits for approval", released: "is running", children: "a sub-agent works on it", answer: "waits for an answer", unknown: "may or may not have taken effect" };
+const SHOWN = 6;
+
+export default {
+  template: `
+<div v-if="requests.length || loose.length" class="asks">
+  <article v-for="request in requests" :key="request.id" class="ask" :data-request="request.id" :aria-labelledby="request.id + '-title'">
+    <header><span class="tag tag-attention">{{ request.kind.replace("_", " ") }}</span><h3 :id="request.id + '-title'">{{ request.title }}</h3></header>
+    <p v-if="request.detail" class="ask-detail">{{ request.detail }}</p>
+    <pre v-if="request.arguments && needs(request) !== 'arguments'" class="code">{{ pretty(request.arguments) }}</pre>
+    <div v-if="needs(request)" class="field">
+      <label :for="request.id + '-field'">{{ labels[needs(request)] }}</label>
+      <select v-if="needs(request) === 'member'" :id="request.id + '-field'" v-model="drafts[request.id]"><option v-for="member in members" :key="member.id" :value="member.id">{{ member.name }} ({{ member.kind }})</option></select>
+      <input v-else-if="needs(request) === 'amount'" :id="request.id + '-field'" v-model="drafts[request.id]" inputmode="decimal">
+      <textarea v-else :id="request.id + '-field'" rows="4" :class="{mono: needs(request) === 'arguments'}" v-model="drafts[request.id]" :aria-invalid="Boolean(wrong[request.id])"
+        @input="store" @keydown.enter.ctrl.prevent="send(request)" @keydown.enter.meta.prevent="send(request)"></textarea>
+      <span v-if="wrong[request.id]" class="wrong" role="alert">{{ wrong[request.id] }}</span>
+    </div>
+    <div class="row">
+      <template v-if="chosen[request.id]"><button type="button" class="btn btn-primary" data-act="send" @click="send(request)">{{ chosen[request.id].label }}</button>
+        <button type="button" class="btn btn-ghost" @click="choose(request, null)">Back</button></template>
+      <button v-else v-for="(choice, n) in request.choices" :key="choice.id" type="button" class="btn" :class="look(choice, n)" :data-choice="choice.id"
+        @click="choose(request, choice)">{{ choice.label }}{{ choice.needs ? "…" : "" }}</button>
+      <span v-if="!request.choices.length" class="dim">Take over to do it, or give it to somebody else.</span>
+    </div>
+  </article>
+  <div v-if="loose.length" class="ask-calls"><h3>Open calls of the last step</h3>
+    <ul><li v-for="call in loose.slice(0, most)" :key="call.id"><code class="mono">{{ call.name }}</code> <span class="dim">{{ waits[call.status] || call.status }}</span></li></ul>
+    <p v-if="loose.length > most" class="dim">and {{ loose.length - most }} more</p></div>
+</div>`,
+  props: { keep: String, requests: Array, calls: Array, members: Array },
+  emits: ["answer"],
+  data: () => ({
+    chosen: {},
+    drafts: {},
+    wrong: {},
+    waits: WAITS,
+    most: SHOWN,
+    labels: { text: "Your words", arguments: "Arguments, as JSON", member: "New driver", amount: "By how much" },
+  }),
+  computed: {
+    loose() {
+      const asked = new Set(this.requests.map((request) => request.call).filter(Boolean));
+      return this.calls.filter((call) => !asked.has(call.id));
+    },
+  },
+  mounted() {
+    this.drafts = JSON.parse(localStorage.getItem(`claw-answers:${this.keep}`) || "{}");
+  },
+  methods: {
+    needs(request) {
+      return this.chosen[request.id]?.needs || "";
+    },
+    look(choice, n) {
+      return ["deny", "fail", "reject"].includes(choice.id) ? "btn-danger" : n === 0 ? "btn-primary" : "";
+    },
+    pretty(text) {
+      try {
+        return JSON.stringify(JSON.parse(text), null, 2);
+      } catch {
+        return text;
+      }
+    },
+    choose(request, choice) {
+      this.wrong[request.id] = "";
+      if (choice && !choice.needs && choice.id !== "deny") return this.emitAnswer(request, choice);
+      const asked = choice && choice.id === "deny" ? { ...choice, needs: "text" } : choice;
+      this.chosen[request.id] = asked;
+      if (asked?.needs === "arguments") this.drafts[request.id] = this.pretty(request.arguments);
+      if (asked) this.$nextTick(() => document.getElementById(`${request.id}-field`)?.focus());
+    },
+    send(request) {
+      const choice = this.chosen[request.id];
+      const draft = String(this.drafts[request.id] ?? "");
+      this.wrong[request.id] = this.problem(choice, draft);
+      if (!this.wrong[request.id]) this.emitAnswer(request, choice, draft);
+    },
+    problem(choice, draft) {
+      if (choice.needs === "arguments") {
+        try {
+          const value = JSON.parse(draft);
+          return value && typeof value === "object" && !Array.isArray(value) ? "" : "The arguments must be a JSON object.";
+        } catch (error) {
+          return `This is not JSON: ${error.message}`;
+        }
+      }
+      if (choice.needs === "amount") return Number(draft) > 0 ? "" : "A number above zero.";
+      return draft.trim() || choice.id === "deny" ? "" : "This is needed.";
+    },
+    emitAnswer(request, choice, draft = "") {
+      const field = choice.needs === "amount" ? { amount: Number(draft) } : { [choice.needs || "text"]: draft };
+      this.$emit("answer", { request: request.id, decision: choice.id, ...field });
+    },
+    store() {
+      const open = new Set(this.requests.map((request) => request.id));
+      localStorage.setItem(`claw-answers:${this.keep}`, JSON.stringify(Object.fromEntries(Object.entries(this.drafts).filter(([id]) => open.has(id)))));
+    },
+  },
+};

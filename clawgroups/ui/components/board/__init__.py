@@ -1,0 +1,1 @@
+"""The board of the first page: all groups, and what needs a person in any of them."""

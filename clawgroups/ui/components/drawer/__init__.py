@@ -1,0 +1,1 @@
+"""The drawer: one sub-agent in detail, with its controls."""

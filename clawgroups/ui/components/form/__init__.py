@@ -1,0 +1,1 @@
+"""A form that is sent to the API, and whose words are not lost."""

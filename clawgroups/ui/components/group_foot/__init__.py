@@ -1,0 +1,1 @@
+"""The foot of a group: how fresh the page is, and the shortcuts."""

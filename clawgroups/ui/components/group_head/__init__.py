@@ -1,0 +1,1 @@
+"""The header of a group: counts, limits, speed, and its own life."""

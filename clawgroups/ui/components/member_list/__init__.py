@@ -1,0 +1,1 @@
+"""The members of this installation as a list."""

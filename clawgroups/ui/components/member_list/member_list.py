@@ -1,0 +1,42 @@
+"""The list of members: what each is, where it runs, what it is busy with, what it costs, and whether it works."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from nicegui.element import Element
+from nicegui.events import GenericEventArguments
+
+from clawgroups.ui.components.style import own_style
+
+OnAct = Callable[[str], Awaitable[None]]
+
+
+class MemberList(Element, component="member_list.js"):
+    """``you`` is the member who sits at this browser. Both callbacks get a member's id."""
+
+    def __init__(self, you: str, on_test: OnAct, on_remove: OnAct) -> None:
+        super().__init__()
+        own_style(self, __file__)
+        self._props["you"] = you
+        self._props["members"] = []
+        self._props["health"] = {}
+        self._props["busy"] = []
+        self.on("test", _with_id(on_test), args=["id"])
+        self.on("remove", _with_id(on_remove), args=["id"])
+
+    def show(self, members: Sequence[dict[str, Any]], health: dict[str, Any], busy: Sequence[str]) -> None:
+        """``health``: what the last test of each said, with its time; ``busy``: those that are being tried now."""
+        present = (self._props["members"], self._props["health"], self._props["busy"])
+        wanted = (list(members), dict(health), sorted(busy))
+        if present != wanted:
+            self._props["members"], self._props["health"], self._props["busy"] = wanted
+            self.update()
+
+
+def _with_id(callback: OnAct) -> Callable[[GenericEventArguments], Awaitable[None]]:
+    async def call(event: GenericEventArguments) -> None:
+        await callback(str(event.args.get("id", "")))
+
+    return call

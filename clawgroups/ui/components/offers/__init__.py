@@ -1,0 +1,1 @@
+"""Models that were found on this machine and are no members yet."""

@@ -1,0 +1,1 @@
+"""What a group made: its result and its files."""

@@ -1,0 +1,1 @@
+"""The switch between the wall and the result."""

@@ -1,0 +1,1 @@
+"""The state of the house, and the switch between dark and light."""

@@ -1,0 +1,1 @@
+"""The thread of a sub-agent, as people read it."""

@@ -1,0 +1,1 @@
+"""The wall: every sub-agent of a group on one screen."""

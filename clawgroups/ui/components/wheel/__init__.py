@@ -1,0 +1,1 @@
+"""Who drives a sub-agent, since when, until when."""

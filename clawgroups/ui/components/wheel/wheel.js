@@ -1,0 +1,152 @@
+// The banner of the take-over screen. It keeps the lease while the person is active here, and counts it down.
+const RENEW_MS = 15000;
+const KINDS = { program: "", model: "", person: "tag-human" };
+const STATES = { queued: "It waits for its launch", paused: "It is paused", waiting: "It waits", driving: "It works", handing_over: "It changes hands" };
+const ENDS = { done: "It has finished its task", failed: "It has failed", cancelled: "It was cancelled" };
+
+export default {
+  template: `
+<section class="wheel" :class="'wheel-' + wheel.mode" :data-mode="wheel.mode" aria-label="The wheel">
+  <div class="wheel-icon" aria-hidden="true"><svg viewBox="0 0 24 24"><circle cx="12" cy="12" r="9"/><circle cx="12" cy="12" r="2.4"/><path d="M12 14.4V21M9.8 11L3.4 9.6M14.2 11l6.4-1.4"/></svg></div>
+  <div class="wheel-words">
+    <div class="wheel-line"><h2 role="status">{{ title }}</h2><span v-if="tag" class="tag" :class="tagClass">{{ tag }}</span>
+      <span class="wheel-facts num">{{ facts }}</span></div>
+    <ul v-if="wheel.mode === 'handing_over'" class="wheel-proof"><li class="is-ok">Nothing that {{ former }} writes is accepted any more (epoch {{ wheel.epoch }})</li>
+      <li class="is-open">Its model call or program is being stopped</li><li class="is-open">Its processes are being looked for</li></ul>
+    <ul v-else-if="wheel.mode === 'mine'" class="wheel-proof"><li v-for="fact in proof" :key="fact" class="is-ok">{{ fact }}</li></ul>
+    <p class="wheel-note" :class="{low}">{{ note }}</p>
+  </div>
+  <div v-if="wheel.mode === 'mine' && wheel.lease_until" class="wheel-lease" :class="{low}" :title="'Lease until ' + clock(wheel.lease_until)">
+    <span class="wheel-left num">{{ left }}</span><span class="wheel-track"><i :style="{width: share + '%'}"></i></span><span class="dim">lease until {{ clock(wheel.lease_until) }}</span></div>
+  <div class="wheel-acts">
+    <template v-if="wheel.mode === 'free'">
+      <button type="button" class="btn btn-human" data-act="now" @click="act('now')">Take over now<span class="kbd" aria-hidden="true">T</span></button>
+      <button v-if="wheel.can_wait" type="button" class="btn" data-act="after_step" @click="act('after_step')">After this step</button>
+    </template>
+    <template v-if="wheel.mode === 'asked'">
+      <button type="button" class="btn btn-human" data-act="now" @click="act('now')">Take over now instead</button>
+      <button type="button" class="btn" data-act="withdraw" @click="act('withdraw')">Withdraw</button>
+    </template>
+    <button v-if="wheel.mode === 'mine' && low" type="button" class="btn btn-primary" data-act="alive" @click="act('alive')">I am still here</button>
+    <button v-if="wheel.mode === 'mine'" type="button" class="btn btn-human" data-act="give" @click="act('give')">Hand back…<span class="kbd" aria-hidden="true">H</span></button>
+    <template v-if="wheel.mode === 'free' || wheel.mode === 'asked'">
+      <button v-if="wheel.state === 'paused' || wheel.pausing" type="button" class="btn" data-act="resume" @click="act('resume')">Resume</button>
+      <button v-else-if="wheel.state !== 'handing_over'" type="button" class="btn" data-act="pause" @click="act('pause')">Pause</button>
+    </template>
+  </div>
+</section>`,
+  props: { wheel: Object },
+  emits: ["act"],
+  data: () => ({ tick: Date.now(), skew: 0 }),
+  computed: {
+    remaining() {
+      return Math.max(0, this.wheel.lease_until - (this.tick + this.skew));
+    },
+    left() {
+      const seconds = Math.ceil(this.remaining / 1000);
+      return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+    },
+    share() {
+      return Math.min(100, (100 * this.remaining) / this.wheel.lease_ms);
+    },
+    low() {
+      return this.wheel.mode === "mine" && this.wheel.lease_until > 0 && this.share < 30;
+    },
+    former() {
+      return this.wheel.former || this.wheel.next || "the old driver";
+    },
+    title() {
+      const { mode, driver, state, next } = this.wheel;
+      if (mode === "loading") return "Looking…";
+      if (mode === "mine") return "You hold the wheel";
+      if (mode === "handing_over") return "Handing over to you…";
+      if (mode === "other") return `${driver.name} holds the wheel; you watch`;
+      if (mode === "ended") return ENDS[state];
+      if (mode === "asked") return "You take over after this step";
+      if (this.wheel.asked_by) return `${this.wheel.asked_by} takes over after this step`;
+      if (state === "handing_over") return `Changing hands to ${driver ? driver.name : next}…`;
+      return driver ? `${driver.name} drives` : "Nobody drives";
+    },
+    tag() {
+      return ["free", "asked"].includes(this.wheel.mode) ? this.wheel.driver?.kind || this.wheel.state : "";
+    },
+    tagClass() {
+      return KINDS[this.wheel.driver?.kind] || "";
+    },
+    facts() {
+      const { since, epoch, mode } = this.wheel;
+      return mode === "loading" ? "" : `since ${this.clock(since)} · epoch ${epoch}`;
+    },
+    proof() {
+      const { proof } = this.wheel;
+      if (!proof) return [`Nothing of ${this.former} was running when you took over`];
+      const call = { aborted: "its turn was cut off", gone: "the process that ran it was gone", none: "it was in no turn" }[proof.model_call] || proof.model_call;
+      const count = `${proof.processes_found} ${proof.processes_found === 1 ? "process" : "processes"}`;
+      const found = proof.processes_found ? `${count} of it found, ${proof.processes} left` : `its processes were looked for, ${proof.processes} left`;
+      const took = proof.after_ms < 1000 ? `${proof.after_ms} ms` : `${(proof.after_ms / 1000).toFixed(1)} s`;
+      return [`${this.former} stands still: ${call}`, found, `proved ${took} after you took over`];
+    },
+    note() {
+      const { mode, driver, state, wait, lease_ms } = this.wheel;
+      if (mode === "mine" && !this.wheel.lease_until) return "This work was given to you; the lease begins with your first sign of life.";
+      if (mode === "mine" && this.low) return "You have been away. When the lease runs out the sub-agent is paused; your words are kept.";
+      if (mode === "mine") return `Your lease renews itself while you are active here. After ${Math.round(lease_ms / 1000)} s without a sign of life the sub-agent is paused; it never goes back by itself.`;
+      if (mode === "handing_over") return "You can write as soon as its stop is proved; after five seconds its process is killed.";
+      if (mode === "other") return "Only one person drives. Everything here is live, and read-only for you.";
+      if (mode === "ended") return "Nothing more can be written here. The thread and the files stay.";
+      if (mode === "asked") return `${driver ? driver.name : "The driver"} finishes its step and its tool calls first.`;
+      const waits = state === "waiting" && wait ? ` for ${wait}` : "";
+      const pausing = this.wheel.pausing && state !== "paused" ? " It pauses after this step." : "";
+      if (!driver) return `${STATES[state] || state}${waits}. Take over to work in the place of ${this.wheel.next}.`;
+      return `${STATES[state] || state}${waits}.${pausing} Take over and it is stopped at once; what it was writing is kept as unfinished.`;
+    },
+  },
+  watch: {
+    wheel() {
+      this.follow();
+    },
+  },
+  mounted() {
+    this.follow();
+    this.lastActive = this.lastRenewed = Date.now();
+    this.timer = setInterval(() => this.beat(), 1000);
+    this.active = () => (this.lastActive = Date.now());
+    for (const kind of ["keydown", "pointerdown", "pointermove", "wheel", "input"]) document.addEventListener(kind, this.active, { passive: true, capture: true });
+    document.addEventListener("keydown", this.key);
+  },
+  unmounted() {
+    clearInterval(this.timer);
+    for (const kind of ["keydown", "pointerdown", "pointermove", "wheel", "input"]) document.removeEventListener(kind, this.active, { capture: true });
+    document.removeEventListener("keydown", this.key);
+  },
+  methods: {
+    act(id) {
+      this.$emit("act", { id });
+    },
+    follow() {
+      this.skew = (this.wheel.now || Date.now()) - Date.now();
+      this.tick = Date.now();
+      if (this.wheel.mode === "mine" && !this.wheel.lease_until) this.act("alive");
+    },
+    beat() {
+      this.tick = Date.now();
+      const due = this.tick - this.lastRenewed >= RENEW_MS || this.share < 50;
+      const here = this.lastActive > this.lastRenewed;
+      if (this.wheel.mode !== "mine" || !here || !due) return;
+      this.lastRenewed = this.tick;
+      this.act("alive");
+    },
+    key(event) {
+      const busy = event.target.closest?.("input, textarea, select, [contenteditable], .q-dialog");
+      if (event.key === "Escape" && busy && !event.target.closest(".q-dialog")) return event.target.blur();
+      if (busy || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.key === "h" && this.wheel.mode === "mine") this.press(event, "give");
+      if (event.key === "t" && this.wheel.mode === "free") this.press(event, "now");
+    },
+    press(event, id) {
+      event.preventDefault();
+      this.act(id);
+    },
+    clock: (at) => (at ? new Date(at).toLocaleTimeString() : ""),
+  },
+};

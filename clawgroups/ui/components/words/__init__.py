@@ -1,0 +1,1 @@
+"""A field for words that are not lost by a reload."""

@@ -1,0 +1,1 @@
+"""The pages: layout only; what they show comes from the dispatcher."""

@@ -1,0 +1,39 @@
+"""The first page: all groups, and what needs a person in any of them."""
+
+from __future__ import annotations
+
+from nicegui import ui
+
+from clawgroups.dispatcher.dispatcher import Dispatcher
+from clawgroups.errors import ClawError
+from clawgroups.group.members import Member
+from clawgroups.ui.components.board.board import Board
+from clawgroups.ui.components.board.overview import Overview
+from clawgroups.ui.components.offers.offers import Offers
+from clawgroups.ui.shell import frame, say
+
+EVERY_S = 1.5
+
+
+def register(house: Dispatcher) -> None:
+    """Adds the page ``/``."""
+    overview = Overview(house)
+
+    @ui.page("/")
+    async def home() -> None:
+        async def added(member: Member) -> None:
+            result = await house.registry.test(member.id)
+            say(result["sentence"], result["hint"], kind="ok" if result["ok"] else "bad")
+
+        async def look() -> None:
+            try:
+                board.show(await overview.read())
+            except ClawError as error:
+                board.fail(error.sentence, error.hint)
+
+        with frame("Groups", active="groups"), ui.element("div").classes("home"):
+            offers = Offers(house, added)
+            board = Board(str(house.settings.folder))
+        ui.timer(0, look, once=True)
+        ui.timer(0, offers.look, once=True)
+        ui.timer(EVERY_S, look, immediate=False)

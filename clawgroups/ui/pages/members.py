@@ -1,0 +1,145 @@
+"""The members of this installation: who they are, whether they work, and how new ones come in."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+from nicegui import ui
+
+from clawgroups.dispatcher.dispatcher import Dispatcher
+from clawgroups.errors import ClawError
+from clawgroups.group.draft import LOCAL_ADMIN
+from clawgroups.group.members import Member
+from clawgroups.ui.components.form.form import Body, Form
+from clawgroups.ui.components.member_list.member_list import MemberList
+from clawgroups.ui.components.offers.offers import Offers
+from clawgroups.ui.components.style import own_style
+from clawgroups.ui.pages.members_forms import FORMS, member_of
+from clawgroups.ui.parts import link, press, text
+from clawgroups.ui.shell import frame, report, say
+
+EVERY_S = 2.0
+
+
+class Health:
+    """What the last test of each member said, for all viewers; it is about the present, so a restart forgets it."""
+
+    def __init__(self, house: Dispatcher) -> None:
+        self._house = house
+        self.said: dict[str, dict[str, Any]] = {}
+        self.busy: set[str] = set()
+
+    async def test(self, member_id: str) -> None:
+        """Tries a member, once at a time. Raises NotFound or LinkError."""
+        if member_id in self.busy:
+            return
+        self.busy.add(member_id)
+        try:
+            self.said[member_id] = await self.tried(member_id)
+        finally:
+            self.busy.discard(member_id)
+
+    async def tried(self, member_id: str) -> dict[str, Any]:
+        """The answer with its time."""
+        answer = await self._house.registry.test(member_id)
+        return {**answer, "at": int(time.time() * 1000)}
+
+
+def register(house: Dispatcher) -> None:
+    """Adds the page ``/members``."""
+    health = Health(house)
+
+    @ui.page("/members")
+    async def members() -> None:
+        with frame("Members", active="members"), ui.element("div").classes("members-page") as root:
+            own_style(root, __file__)
+            room = MembersRoom(house, health)
+        ui.timer(EVERY_S, room.look)
+        ui.timer(0, room.offers.look, once=True)
+
+
+class MembersRoom:
+    """One viewer's page."""
+
+    def __init__(self, house: Dispatcher, health: Health) -> None:
+        self.house = house
+        self.health = health
+        with ui.element("div").classes("members-left"):
+            link("Add a member", "#add", "btn btn-primary members-jump")
+            self.offers = Offers(house, self._added, quiet=False)
+            self.list = MemberList(LOCAL_ADMIN, self._test, self._remove)
+        with ui.element("section").classes("card members-add").props('id=add aria-labelledby="add-title"'):
+            text("Add a member", "").props('id=add-title role="heading" aria-level="2"').classes("form-title")
+            self._forms()
+        self.look()
+
+    def _forms(self) -> None:
+        self._kinds: dict[str, ui.element] = {}
+        self._panels: dict[str, ui.element] = {}
+        with ui.element("div").classes("seg members-kinds").props('role=group aria-label="Kind of member"'):
+            for kind, shape in FORMS.items():
+                self._kinds[kind] = press(shape.label, partial(self.open, kind), "")
+        for kind, shape in FORMS.items():
+            with ui.element("div").props(f"data-kind={kind}") as panel:
+                self._panels[kind] = panel
+                text(shape.about, "members-said")
+                form = shape.form()
+                form.on_done(self._arrived)
+                form.on_act(partial(self._try_out, form))
+        self.open("model")
+
+    def open(self, kind: str) -> None:
+        """Shows one form."""
+        for name, panel in self._panels.items():
+            panel.set_visibility(name == kind)
+            self._kinds[name].props(f"aria-pressed={str(name == kind).lower()}")
+
+    def look(self) -> None:
+        """Shows what is so now."""
+        self.list.show(self.house.registry.views(), self.health.said, sorted(self.health.busy))
+
+    # --- what a person does --------------------------------------------------------------------------
+
+    async def _test(self, member_id: str) -> None:
+        self.health.said.pop(member_id, None)
+        try:
+            waiting = self.health.test(member_id)
+            self.list.show(self.house.registry.views(), self.health.said, sorted({*self.health.busy, member_id}))
+            await waiting
+        except ClawError as error:
+            report(error)
+        self.look()
+
+    async def _remove(self, member_id: str) -> None:
+        try:
+            name = self.house.registry.find(member_id).name
+            await self.house.registry.remove(member_id, LOCAL_ADMIN)
+            self.health.said.pop(member_id, None)
+            say(f"{name} is no longer a member.", kind="ok")
+        except ClawError as error:
+            report(error)
+        self.look()
+        await self.offers.look()
+
+    async def _added(self, member: Member) -> None:
+        await self._test(member.id)
+
+    async def _arrived(self, view: Body) -> None:
+        say(f"{view.get('name')} is a member now.", kind="ok")
+        self.look()
+        if view.get("kind") != "person":
+            await self._test(str(view.get("id")))
+        await self.offers.look()
+
+    async def _try_out(self, form: Form, _act: str, body: Body) -> None:
+        """Tries what is in the form without keeping anything of it."""
+        try:
+            member, key = member_of(body)
+            result = await self.house.registry.try_out(member, key)
+        except ClawError as error:
+            form.result(error.sentence, error.hint, ok=False)
+            return
+        words = "It works." if result["ok"] else "It does not work."
+        form.result(f"{words} {result['sentence']}", result["hint"], ok=bool(result["ok"]))

@@ -1,0 +1,89 @@
+// The drawer's markup; drawer.js says what happens in it.
+export const TEMPLATE = `
+<aside class="drawer" :class="{ 'drawer-shut': !id }" aria-label="Selected sub-agent">
+  <template v-if="tile">
+    <header class="drawer-head">
+      <div class="drawer-title"><i class="dot" :style="{ '--c': color(look) }" aria-hidden="true"></i>
+        <h2 ref="title" tabindex="-1">{{ tile.name }}</h2>
+        <span v-for="r in requests.slice(0, 1)" :key="r.id" class="tag" :class="kind(r).tag">{{ kind(r).label }}</span>
+        <button type="button" class="btn btn-icon btn-small btn-ghost drawer-close" aria-label="Close (Esc)" @click="close">×</button></div>
+      <p class="drawer-sub"><span class="drawer-task">{{ tile.title || tile.role }}</span>
+        <template v-if="parent"> · child of <button type="button" class="link" @click="go(parent.id)">{{ parent.name }}</button></template></p>
+      <p class="drawer-driver" :class="{ 'drawer-human': held }">
+        <template v-if="tile.driver"><b>{{ tile.driver.name }}</b> ({{ tile.driver.kind }}) drives since <span class="num">{{ time(tile.driver.since) }}</span></template>
+        <template v-else-if="ended">Nobody drives any more</template>
+        <template v-else>Nobody drives; <b>{{ detail ? memberName : tile.member }}</b> will</template></p>
+      <dl class="kv">
+        <div><dt>Step</dt><dd class="num">{{ tile.step }}</dd></div>
+        <div><dt>Tokens</dt><dd class="num">{{ short(tile.tokens) }}</dd></div>
+        <div><dt>{{ tile.cost ? "Cost" : "Tokens/s" }}</dt><dd class="num">{{ tile.cost ? money(tile.cost) : short(rate) }}</dd></div>
+        <div><dt class="cut" :title="state">{{ state.split(",")[0] }}</dt><dd class="num" :style="{ color: ['att', 'bad', 'hum'].includes(look) ? color(look) : null }">{{ clock((now - tile.since) / 1000) }}</dd></div>
+      </dl>
+      <div class="drawer-acts" v-if="!ended">
+        <a v-if="held" class="btn" :class="{ 'btn-human': mine }" :href="'/agents/' + id + '/drive'">{{ mine ? "Take-over screen" : "Watch " + tile.driver.name }}</a>
+        <button v-else type="button" class="btn btn-human" @click="deed('takeOver')">Take over <kbd class="kbd" aria-hidden="true">T</kbd></button>
+        <button v-if="tile.asked_by" type="button" class="btn" @click="deed('withdraw')">Withdraw</button>
+        <button v-else-if="!held" type="button" class="btn" title="Take over when the step under way has ended" @click="deed('takeOverAfter')">After this step</button>
+        <button v-if="!held" type="button" class="btn" @click="deed('pauseOrResume')" :disabled="!!tile.pausing && tile.state !== 'paused'">{{ tile.state === "paused" ? "Resume" : tile.pausing ? "Pausing…" : "Pause" }}</button>
+        <details class="menu" @click="(e) => e.target.closest('.menu-list') && (e.currentTarget.open = false)">
+          <summary class="btn btn-icon" aria-label="More">⋯</summary>
+          <div class="menu-list">
+            <button type="button" @click="deed('reassign')">Give to another member…</button>
+            <button type="button" @click="fork">Fork from a step…</button>
+            <a :href="'/agents/' + id + '/drive'">Open the take-over screen</a>
+            <button type="button" class="menu-bad" @click="deed('cancel')">End it…</button>
+          </div></details>
+      </div>
+      <div class="drawer-acts" v-else><button type="button" class="btn" @click="fork">Fork…</button>
+        <a class="btn btn-ghost" :href="'/agents/' + id + '/drive'">Open its own page</a></div>
+      <p v-if="tile.asked_by" class="drawer-note">A person takes over after this step.</p>
+    </header>
+    <div class="tabs" role="tablist" aria-label="About this sub-agent" @keydown="tabKey">
+      <button v-for="[key, label] in tabs" :key="key" type="button" role="tab" :aria-selected="String(tab === key)" :tabindex="tab === key ? 0 : -1" @click="pick(key)">{{ label }}<span v-if="key === 'files' && changed.length" class="tabs-n num">{{ changed.length }}</span></button>
+    </div>
+    <p v-if="problem" class="drawer-problem" role="alert">{{ problem }}</p>
+    <div class="drawer-body" v-show="tab === 'live'" role="tabpanel" aria-label="Live">
+      <section v-for="r in requests" :key="r.id" class="ask-card">
+        <h3><span aria-hidden="true">▲</span> {{ r.kind === 'question' ? 'Asks you' : requestTitle(r) }}</h3>
+        <pre v-if="r.kind === 'question'" class="ask-card-words">{{ r.detail || r.title }}</pre>
+        <pre v-else-if="r.tool && r.kind !== 'budget'" class="code">{{ r.tool }}\n{{ argumentLines(r.arguments) }}</pre>
+        <p v-if="r.detail && r.kind !== 'question'">{{ r.detail }}</p>
+        <div class="item-acts"><button v-for="b in buttonsOf(r, true)" :key="b.key" type="button" class="btn btn-small" :class="b.look" @click="answer(r, b)">{{ b.label }}</button>
+          <button v-if="r.kind === 'question'" type="button" class="btn btn-small btn-primary" @click="answer(r, { choice: r.choices[0], given: {} })">Answer…</button></div>
+      </section>
+      <section v-if="!ended" class="live">
+        <header><span>Live text</span><span class="num">{{ rate ? short(rate) + " tok/s" : look === "tool" ? "in " + tile.tool : state.split(",")[0].toLowerCase() }}</span></header>
+        <div ref="live" class="live-text" tabindex="0" aria-label="Live text"><span v-if="live.reasoning" class="live-reasoning">{{ live.reasoning }}</span>{{ live.text }}<i v-if="rate" class="caret" aria-hidden="true"></i><span v-if="!live.text && !live.reasoning" class="dim">{{ silence }}</span></div>
+      </section>
+      <section v-else-if="tile.state === 'done' && result" class="live"><header><span>Result</span></header><div class="live-text" tabindex="0" aria-label="Result">{{ result }}</div></section>
+      <h3 class="drawer-h3" v-if="steps.length">Last steps</h3>
+      <ol class="steps"><li v-for="s in steps" :key="s.key"><time class="num">{{ time(s.at) }}</time><i class="dot" :style="{ '--c': 'var(' + s.color + ')' }" aria-hidden="true"></i>
+        <div><b>{{ s.title }}</b><span :class="{ mono: s.mono }" :title="s.text">{{ s.text }}</span></div><em class="num">{{ s.step ? s.step : "" }}</em></li></ol>
+      <div v-if="!detail && !problem" class="inbox-loading" aria-busy="true"><div v-for="n in 3" :key="n" class="skeleton"></div></div>
+    </div>
+    <div class="drawer-body drawer-thread" v-show="tab === 'thread'" role="tabpanel" aria-label="Thread"><slot></slot></div>
+    <div class="drawer-body" v-if="tab === 'files'" role="tabpanel" aria-label="Files">
+      <div v-if="!files" class="inbox-loading" aria-busy="true"><div class="skeleton"></div></div>
+      <p v-else-if="!files.files.length" class="drawer-empty">The workspace is empty.</p>
+      <template v-else>
+        <p class="drawer-empty" v-if="!changed.length">Nothing changed since the last take-over.</p>
+        <ul class="files"><li v-for="f in (changed.length ? changed : files.files)" :key="f.path"><span class="mono cut" :title="f.path">{{ f.path }}</span><span class="tag" v-if="f.status !== 'same'">{{ f.status }}</span><span class="num dim">{{ bytes(f.bytes) }}</span></li></ul>
+        <pre v-if="files.diff" class="code diff"><span v-for="(line, n) in diff" :key="n" :class="'diff-' + line.kind">{{ line.text + "\\n" }}</span></pre>
+      </template>
+    </div>
+    <div class="drawer-body" v-if="tab === 'about'" role="tabpanel" aria-label="Task">
+      <template v-if="detail"><h3 class="drawer-h3">Task</h3><pre class="about">{{ detail.task }}</pre>
+        <template v-if="detail.acceptance"><h3 class="drawer-h3">Accepted when</h3><pre class="about">{{ detail.acceptance }}</pre></template>
+        <template v-if="detail.children.length"><h3 class="drawer-h3">Its sub-agents</h3>
+          <ul class="files"><li v-for="c in detail.children.slice(0, 100)" :key="c.id"><button type="button" class="link cut" @click="go(c.id)">{{ c.name }}</button><span class="dim cut">{{ c.title }}</span></li></ul></template></template>
+    </div>
+    <form v-if="!ended && !held" class="composer" @submit.prevent="send">
+      <label class="sr" for="steer-text">Words for its next step</label>
+      <textarea id="steer-text" ref="steer" v-model="message" rows="2" :placeholder="'Steer ' + tile.name + ' at its next step…'"
+        @keydown.ctrl.enter.prevent="send" @keydown.meta.enter.prevent="send" @keydown.escape="(e) => e.target.blur()"></textarea>
+      <div class="composer-row"><span class="dim cut">{{ detail && detail.steers.length ? detail.steers.length + " queued" : "It is read at the next step; nothing is interrupted." }}</span>
+        <button class="btn btn-small btn-primary" :disabled="!message.trim() || sending">Send</button></div>
+    </form>
+  </template>
+  <div v-else-if="id" class="inbox-loading" aria-busy="true"><div v-for="n in 4" :key="n" class="skeleton"></div></div>
+</aside>`;

@@ -1,0 +1,138 @@
+"""What the tests in the browser do again and again: make a group, find a sub-agent at work, wait with a deadline."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+from playwright.sync_api import Page, expect
+
+from clawgroups.testing.model_process import ModelProcess
+
+PATIENCE_S = 40.0
+ENDED = ("done", "failed", "cancelled")
+Json = dict[str, Any]
+
+
+def wait_for(read: Callable[[], Any], what: str) -> Any:
+    """The first true value of ``read``, within a deadline."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (value := read()):
+        assert time.monotonic() < deadline, f"{what} did not happen in time"
+        time.sleep(0.05)
+    return value
+
+
+def done(reply: httpx.Response) -> Json:
+    """The body of an answer that must be a success."""
+    assert reply.is_success, f"{reply.status_code}: {reply.text}"
+    body: Json = reply.json()
+    return body
+
+
+def model_member(api: httpx.Client, model: ModelProcess, script: str) -> str:
+    """A model member that talks as ``script`` says (see ``model_scripts.named``); its id."""
+    name = f"{script} {secrets.token_hex(2)}"
+    body = {"name": name, "kind": "model", "model": {"base_url": model.base_url, "model": script}}
+    return str(done(api.post("/members", json=body))["id"])
+
+
+def person(api: httpx.Client, name: str) -> str:
+    """Another person of the house; their id."""
+    return str(done(api.post("/members", json={"name": name, "kind": "person"}))["id"])
+
+
+def model_group(api: httpx.Client, model: ModelProcess, conductor: str, worker: str = "", **more: Any) -> str:
+    """A group driven by models that are scripts; its id. It is started unless ``start=False``."""
+    lead = model_member(api, model, conductor)
+    body = {"name": f"Group {secrets.token_hex(2)}", "goal": "Describe the folder.", "conductor": lead, "start": True}
+    body["worker"] = model_member(api, model, worker) if worker else lead
+    return str(done(api.post("/groups", json={**body, **more}))["id"])
+
+
+def survey(api: httpx.Client, folder: Path, **more: Any) -> str:
+    """A survey of ``folder`` by the bundled programs; its id."""
+    body = {"name": f"Survey {secrets.token_hex(2)}", "template": "survey", "folder": str(folder), "start": True}
+    return str(done(api.post("/groups", json={**body, **more}))["id"])
+
+
+def agents(api: httpx.Client, group: str) -> list[Json]:
+    """The sub-agents of a group."""
+    found: list[Json] = done(api.get(f"/groups/{group}/agents"))["agents"]
+    return found
+
+
+def agent(api: httpx.Client, agent_id: str) -> Json:
+    """One sub-agent."""
+    return done(api.get(f"/agents/{agent_id}"))
+
+
+def worker_at_work(api: httpx.Client, group: str) -> Json:
+    """A sub-agent with a parent that is driven by its own member and has words under way."""
+
+    def look() -> Json | None:
+        for tile in agents(api, group):
+            if tile["parent"] and tile["state"] == "driving" and agent(api, tile["id"])["partial"]["text"]:
+                return tile
+        return None
+
+    found: Json = wait_for(look, "a sub-agent at work")
+    return found
+
+
+def asking(api: httpx.Client, group: str, count: int = 1) -> list[Json]:
+    """The open requests of a group, once there are so many."""
+
+    def look() -> list[Json]:
+        found: list[Json] = done(api.get("/requests", params={"group": group}))["requests"]
+        return found if len(found) >= count else []
+
+    waiting: list[Json] = wait_for(look, f"{count} requests")
+    return waiting
+
+
+def transcript(api: httpx.Client, agent_id: str) -> list[Json]:
+    """The whole thread of a sub-agent."""
+    entries: list[Json] = done(api.get(f"/agents/{agent_id}/transcript", params={"limit": 1000}))["entries"]
+    return entries
+
+
+def until_state(api: httpx.Client, agent_id: str, *states: str) -> Json:
+    """The sub-agent, once it is in one of these states."""
+
+    def look() -> Json | None:
+        found = agent(api, agent_id)
+        return found if found["state"] in states else None
+
+    there: Json = wait_for(look, f"{agent_id} in {states}")
+    return there
+
+
+def until_over(api: httpx.Client, group: str) -> Json:
+    """The group, once it has finished."""
+
+    def look() -> Json | None:
+        found = done(api.get(f"/groups/{group}"))
+        return found if found["status"] == "finished" else None
+
+    over: Json = wait_for(look, "the end of the group")
+    return over
+
+
+def at_the_wheel(page: Page) -> None:
+    """Waits until the take-over screen says that the person drives, and shows the proof."""
+    expect(page.locator(".wheel")).to_have_attribute("data-mode", "mine")
+    expect(page.locator(".wheel-proof")).to_contain_text("proved")
+
+
+def keyboard_focus(page: Page, selector: str) -> None:
+    """Walks with the Tab key until an element that fits is focused."""
+    for _ in range(150):
+        page.keyboard.press("Tab")
+        if page.evaluate("(s) => Boolean(document.activeElement?.matches(s))", selector):
+            return
+    raise AssertionError(f"The Tab key never reaches {selector}")
