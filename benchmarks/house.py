@@ -30,8 +30,8 @@ class Wheel(NamedTuple):
 class House:
     """A context manager over a server process on a home of its own."""
 
-    def __init__(self, home: Path) -> None:
-        self.server = ServerProcess(home, env=ENV)
+    def __init__(self, home: Path, *, pages: bool = True) -> None:
+        self.server = ServerProcess(home, env=ENV, pages=pages)
         self.database = home / "clawgroups.db"
         self.group = ""
         self._client = httpx.AsyncClient(timeout=30.0, trust_env=False)

@@ -30,7 +30,7 @@ from clawgroups.testing.model_scripts import named, prose
 from clawgroups.testing.model_server import ModelServer
 
 AGENTS, RATE, WORDS, AFTER_S = 300, 30.0, 90, 3.0
-QUICK = {"agents": 6, "after_s": 0.5, "words": 15}
+QUICK = {"agents": 6, "after_s": 0.5, "words": 15, "pages": False}
 PAGE = 1_000
 
 
@@ -78,11 +78,14 @@ class Witness:
         return sum(kind == "step_committed" for kind, _ in self.rows.values())
 
 
-async def run(agents: int = AGENTS, after_s: float = AFTER_S, words: int = WORDS) -> dict[str, Any]:
+async def run(agents: int = AGENTS, after_s: float = AFTER_S, words: int = WORDS, pages: bool = True) -> dict[str, Any]:
     """Figures of one run. Raises RuntimeError when the ledger is not whole afterwards."""
     model = Model(words)
     with tempfile.TemporaryDirectory() as folder:
-        async with ModelServer(model, models=("worker",), keep=10) as server, House(Path(folder) / "home") as house:
+        async with (
+            ModelServer(model, models=("worker",), keep=10) as server,
+            House(Path(folder) / "home", pages=pages) as house,
+        ):
             await house.found(server.base_url, conductor=f"conductor-{agents}", worker="worker")
             witness, seconds = await _crash(house, model, agents)
             await asyncio.sleep(after_s)

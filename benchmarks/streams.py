@@ -26,7 +26,7 @@ from clawgroups.testing.model_process import ModelProcess
 
 STREAMS, RATE, WARM_S, SECONDS = 300, 30.0, 3.0, 10.0
 CHECKOUT = Path(__file__).parent.parent
-QUICK = {"streams": 8, "seconds": 1.0, "warm_s": 0.5}
+QUICK = {"streams": 8, "seconds": 2.0, "warm_s": 0.5}
 TASK = "Say words until you are stopped."
 
 

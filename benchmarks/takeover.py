@@ -19,13 +19,15 @@ from benchmarks.house import House, Record, until
 from clawgroups.testing.model_process import ModelProcess
 
 AGENTS, RATE, TAKE_OVERS, PACE_S, WARM_S = 300, 30.0, 150, 0.1, 2.0
-QUICK = {"agents": 6, "take_overs": 4, "warm_s": 0.2}
+QUICK = {"agents": 6, "take_overs": 4, "warm_s": 0.2, "pages": False}
 
 
-async def run(agents: int = AGENTS, take_overs: int = TAKE_OVERS, warm_s: float = WARM_S) -> dict[str, Any]:
+async def run(
+    agents: int = AGENTS, take_overs: int = TAKE_OVERS, warm_s: float = WARM_S, pages: bool = True
+) -> dict[str, Any]:
     """Figures of one run. ``streams_tokens_per_s`` is what the model server said meanwhile, in all streams."""
     with tempfile.TemporaryDirectory() as folder, ModelProcess(rate=RATE) as model:
-        async with House(Path(folder) / "home") as house:
+        async with House(Path(folder) / "home", pages=pages) as house:
             await house.found(model.base_url, conductor=f"conductor-{agents}@0", worker="endless")
             await until(lambda: model.report(0)["open"] >= agents, f"{agents} streams", look_s=0.2)
             await asyncio.sleep(warm_s)

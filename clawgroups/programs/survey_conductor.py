@@ -17,7 +17,7 @@ from clawgroups.programs.survey_report import Measures, as_csv, as_json, markdow
 
 MOST_FILES = 300
 TRIES = 3
-AT_ONCE = 60  # assignments in one turn
+AT_ONCE = 300  # assignments in one turn: a sub-agent that a person holds must not keep the others waiting
 REPORT = "survey.md"
 ROLE = "surveyor"
 PROMPT = (

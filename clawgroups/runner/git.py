@@ -6,10 +6,12 @@ import asyncio
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from clawgroups.errors import ToolError
 
 TIMEOUT_S = 60
+AT_ONCE = 2 * (os.cpu_count() or 1)  # more would only slow each other, and the loop that has to prove stops
 _SETTINGS = (
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
@@ -33,15 +35,23 @@ _ENV = {
 }
 
 
+_rooms: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+
 async def git(*args: str, cwd: Path, env: Mapping[str, str] | None = None, stdin: bytes = b"") -> str:
     """What git printed. Raises ToolError with git's own words when it fails, hangs or is not there."""
+    async with _rooms.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE)):
+        return await _run(args, cwd, {**_ENV, **(env or {})}, stdin)
+
+
+async def _run(args: tuple[str, ...], cwd: Path, env: Mapping[str, str], stdin: bytes) -> str:
     try:
         process = await asyncio.create_subprocess_exec(
             "git",
             *_SAFE,
             *args,
             cwd=cwd,
-            env={**_ENV, **(env or {})},
+            env=env,
             stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

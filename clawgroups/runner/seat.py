@@ -30,6 +30,7 @@ log = logging.getLogger("clawgroups.seat")
 AT_ONCE = 8  # calls of one seat
 CLOSE_S = 0.8  # a driver or tool that takes longer to close is abandoned and its processes are killed
 SNAPSHOT_S = 1.2  # for the last snapshot of a stopped seat; the dispatcher waits for the proof meanwhile
+STOP_S = 3.5  # for the whole stop: on a slow machine the snapshot gives way, lest the dispatcher kill the runner
 INTERRUPTED = "The call was interrupted while it ran; what it had done by then is not known."
 
 MakeDriver = Callable[[ms.DriveSeat, Workspace, str], Driver]
@@ -240,6 +241,7 @@ class Seat:
     async def stop(self) -> ms.Stopped:
         """Stops everything and proves it: the model call, the tools, every process. Bounded in time."""
         self.ending = True
+        until = asyncio.get_running_loop().time() + STOP_S
         in_model, running = self._in_model, dict(self._running)
         proof = await self._close_all()
         ends = [_end_of(call, tool, started, self._finished) for call, (tool, started) in running.items()]
@@ -253,15 +255,15 @@ class Seat:
             partial=self._text,
             partial_reasoning=self._reasoning,
             ends=tuple(ends),
-            snapshot=await self._last_snapshot(bool(running)),
+            snapshot=await self._last_snapshot(bool(running), until),
         )
 
-    async def _last_snapshot(self, interrupted: bool) -> str:
+    async def _last_snapshot(self, interrupted: bool, until: float) -> str:
         """Of what the stopped driver left; empty when it cannot be had in time, for the proof must not wait."""
         if not (self._wrote or interrupted):
             return ""
         try:
-            async with asyncio.timeout(SNAPSHOT_S):
+            async with asyncio.timeout_at(min(until, asyncio.get_running_loop().time() + SNAPSHOT_S)):
                 return await self._snapshots.take()
         except (ToolError, TimeoutError) as error:
             log.warning("no last snapshot: %s", error, extra={"action": "snapshot_failed", "agent": self.agent})

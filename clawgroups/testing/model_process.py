@@ -17,8 +17,8 @@ START_S = 30.0
 class ModelProcess:
     """A context manager. ``base_url`` is a model member's address; models are named as in ``model_scripts.named``."""
 
-    def __init__(self, *, rate: float = 30.0, port: int = 0) -> None:
-        self._arguments = ["--rate", str(rate), "--port", str(port)]
+    def __init__(self, *, rate: float = 30.0, port: int = 0, key: str = "") -> None:
+        self._arguments = ["--rate", str(rate), "--port", str(port), "--key", key]
         self._process: subprocess.Popen[str] | None = None
         self.facts: dict[str, Any] = {}
 

@@ -60,7 +60,7 @@ class Heard:
 class ModelServer:
     """Serves on 127.0.0.1. ``script``: request body to Reply, or replies in order (a request too many gets a 400).
 
-    ``keep`` is how many requests it remembers (None: all).
+    ``keep`` is how many requests it remembers (None: all). With a ``key``, a completion needs it as its bearer token.
     """
 
     def __init__(
@@ -70,10 +70,12 @@ class ModelServer:
         models: Iterable[str] = ("test-model",),
         port: int = 0,
         keep: int | None = None,
+        key: str = "",
     ) -> None:
         self._script = _in_order(script) if isinstance(script, Sequence) else (script or named())
         self._models = tuple(models)
         self._port = port
+        self._key = key
         self._ticker = Ticker()
         self._runner: web.AppRunner | None = None
         self._numbers = itertools.count(1)
@@ -170,7 +172,9 @@ class ModelServer:
         self.count += 1
         self._changed.set()
         try:
-            return await self._answer(request, body, self._script(body))
+            admitted = not self._key or request.headers.get("Authorization") == f"Bearer {self._key}"
+            reply = self._script(body) if admitted else mr.refuses(401, "Incorrect API key provided.")
+            return await self._answer(request, body, reply)
         except (asyncio.CancelledError, ConnectionError):
             if not self._closing:  # the client hung up
                 heard.aborted = True
@@ -297,11 +301,11 @@ def _in_order(replies: Sequence[mr.Reply]) -> Script:
     return lambda body: left.popleft() if left else mr.refuses(400, "The script has no more replies.")
 
 
-async def _serve(port: int, rate: float) -> None:
+async def _serve(port: int, rate: float, key: str) -> None:
     asked = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, asked.set)
-    async with ModelServer(named(rate), models=OFFERED, port=port, keep=2_000) as server:
+    async with ModelServer(named(rate), models=OFFERED, port=port, keep=2_000, key=key) as server:
         print(json.dumps({"url": server.url, "base_url": server.base_url, "pid": os.getpid()}), flush=True)  # noqa: T201
         await asked.wait()
 
@@ -310,9 +314,10 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="clawgroups.testing.model_server", description="A model server for tests.")
     parser.add_argument("--port", type=int, default=0, help="0 picks a free one")
+    parser.add_argument("--key", default="", help="the key that a completion needs")
     parser.add_argument("--rate", type=float, default=30.0, help="words a second of every stream; 0: all at once")
     arguments = parser.parse_args()
-    uvloop.run(_serve(arguments.port, arguments.rate))
+    uvloop.run(_serve(arguments.port, arguments.rate, arguments.key))
 
 
 if __name__ == "__main__":

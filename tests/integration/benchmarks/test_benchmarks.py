@@ -1,4 +1,4 @@
-"""Every benchmark in a small size: the promised figures are there and plausible, and what they count is counted right."""
+"""Every benchmark in a small size: the promised figures are there and plausible, and are counted right."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ async def test_a_killed_server_drives_all_again_and_has_lost_and_doubled_nothing
 async def test_streams_are_read_at_the_rate_at_which_they_are_said() -> None:
     found = await figures("streams")
     assert found["streams"] == 8
-    assert 8 * 15 < found["tokens_per_s"] < 8 * 60
+    assert 8 * 15 < found["tokens_per_s"] < 8 * 45
     assert 0 < found["core_percent"] < 100
     assert found["us_per_token"] > 1
     assert (found["ratio_openai_client"] is not None) == installed("openai")
@@ -88,7 +88,9 @@ def test_the_command_prints_one_json_object_on_its_last_line() -> None:
 
 
 def test_an_unknown_benchmark_is_refused_with_those_there_are() -> None:
-    done = subprocess.run([sys.executable, "-m", "clawgroups", "bench", "speed"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "clawgroups", "bench", "speed"], capture_output=True, check=False, text=True
+    )
     assert done.returncode != 0
     assert "takeover" in done.stderr
 

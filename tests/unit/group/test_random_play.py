@@ -65,6 +65,7 @@ def test_ten_thousand_random_plays_keep_every_promise(part: int) -> None:
             stateful_step_count=STEPS,
             deadline=None,
             database=None,
+            report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
         ),
     )
