@@ -34,18 +34,25 @@ def main() -> None:
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if chromium is None:
         sys.exit("Chromium is needed: install it, or name it in the environment as CHROMIUM.")
-    with tempfile.TemporaryDirectory(prefix="claw-pictures-") as home, ServerProcess(Path(home)) as server:
-        with httpx.Client(base_url=server.api, timeout=30, trust_env=False) as api, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-            context = browser.new_context(viewport=SIZE, color_scheme="dark", reduced_motion="reduce")
-            page = context.new_page()
-            page.set_default_timeout(30_000)
-            expect.set_options(timeout=30_000)
-            group = _survey(api)
-            page.goto(f"{server.url}/groups/{group}")
-            _wall(page, api, group)
-            _take_over(page, api, group)
-            browser.close()
+    with (
+        tempfile.TemporaryDirectory(prefix="claw-pictures-") as home,
+        ServerProcess(Path(home)) as server,
+        httpx.Client(base_url=server.api, timeout=30, trust_env=False) as api,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        context = browser.new_context(viewport=SIZE, color_scheme="dark", reduced_motion="reduce")
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        expect.set_options(timeout=30_000)
+        group = _survey(api)
+        page.goto(f"{server.url}/groups/{group}")
+        _wall(page, api, group)
+        _done(api.post(f"/groups/{group}/cancel"))
+        group = _survey(api)
+        page.goto(f"{server.url}/groups/{group}")
+        _take_over(page, api, group)
+        browser.close()
 
 
 def _survey(api: httpx.Client) -> str:
@@ -55,14 +62,15 @@ def _survey(api: httpx.Client) -> str:
 
 def _wall(page: Page, api: httpx.Client, group: str) -> None:
     """Most of the wall at work, one in a person's hands, one paused, two tasks that wait for a person."""
-    _wait(lambda: len(_working(api, group)) >= 40, "forty sub-agents at work")
+    # The conductor hands its files out in batches, and none begins before the last one has ended.
+    _wait(lambda: _counts(api, group)["done"] >= 100 and len(_working(api, group)) >= 40, "a third batch")
     mira = _done(api.post("/members", json={"name": "Mira", "kind": "person"}))["id"]
     _do(api, group, lambda tile: f"/agents/{tile['id']}/take-over", {}, {"X-Claw-Person": mira})
     for reason in ("Please look at this one yourself.", "The numbers of this file look odd."):
         _do(api, group, lambda tile: f"/agents/{tile['id']}/reassign", {"to": "you", "reason": reason})
-    _do(api, group, lambda tile: f"/agents/{tile['id']}/pause", {})
-    _wait(lambda: _counts(api, group)["done"] >= 60 and len(_working(api, group)) >= 40, "a third that is done")
+    _do(api, group, lambda tile: f"/agents/{tile['id']}/pause", {}, oldest=True)
     _open_one_at_work(page, api, group)
+    page.mouse.move(720, 20)
     _shoot(page, "screenshot.png")
 
 
@@ -74,11 +82,13 @@ def _take_over(page: Page, api: httpx.Client, group: str) -> None:
     expect(page.locator(".wheel")).to_have_attribute("data-mode", "mine")
     expect(page.locator(".line.unfinished")).to_be_visible()
     page.get_by_role("button", name="search_files", exact=True).click()
-    pattern = page.locator('.tool-fields .field[data-field="pattern"] input')
-    pattern.fill("def ")
+    page.locator('.field[data-field="text"] input').fill("usage")
+    page.locator('.field[data-field="path"] input').fill("source/clawgroups")
     page.get_by_role("button", name="Run search_files").click()
     expect(page.locator('.call[data-call="search_files"]').last).to_have_attribute("data-fate", "done")
-    page.get_by_label("Your turn, or the result").fill("I searched for what it defines; say what each is for.")
+    page.get_by_label("Your turn, or the result").fill(
+        "I looked for who else counts tokens; say how this file belongs to them."
+    )
     page.mouse.move(700, 500)
     _shoot(page, "take-over.png")
 
@@ -87,7 +97,10 @@ def _open_one_at_work(page: Page, api: httpx.Client, group: str) -> None:
     """Opens a sub-agent in the drawer whose words can be read there as they come."""
 
     def opened() -> bool:
-        fresh = max(_working(api, group), key=lambda tile: tile["since"])
+        working = _working(api, group)
+        if not working:
+            return False
+        fresh = max(working, key=lambda tile: tile["since"])
         page.locator(f'.tile[data-id="{fresh["id"]}"]').click()
         live = page.locator(".drawer .live-text")
         page.wait_for_timeout(2_500)
@@ -106,9 +119,18 @@ def _shoot(page: Page, name: str) -> None:
     print(f"{picture.relative_to(ROOT)}: {size:,} bytes")  # noqa: T201
 
 
-def _do(api: httpx.Client, group: str, path: Callable[[Json], str], body: Json, headers: Json | None = None) -> None:
+def _do(
+    api: httpx.Client,
+    group: str,
+    path: Callable[[Json], str],
+    body: Json,
+    headers: Json | None = None,
+    *,
+    oldest: bool = False,
+) -> None:
     """One act on a sub-agent at work; it may end just then, so another is tried."""
-    for tile in reversed(_working(api, group)):
+    found = _working(api, group)
+    for tile in found if oldest else reversed(found):
         if api.post(path(tile), json=body, headers=headers).is_success:
             return
     sys.exit("No sub-agent could be acted on.")

@@ -47,6 +47,7 @@ def frame(title: str, *, crumbs: Crumbs = (), active: str = "", fill: bool = Fal
     ui.page_title(f"{title} · Claw Groups" if title else "Claw Groups")
     theme.add_head()
     ui.on_exception(_report_any)
+    _only_one_main()
     with ui.element("div").classes("shell"):
         _skip_link()
         with ui.element("header").classes("top"):
@@ -58,6 +59,13 @@ def frame(title: str, *, crumbs: Crumbs = (), active: str = "", fill: bool = Fal
         HouseStatus()
         with Content(top, fill=fill) as content:
             yield content
+
+
+def _only_one_main() -> None:
+    """NiceGUI's own page is a main part too, around header and rail; for screen readers there is only ours."""
+    slot = ui.context.client.content.parent_slot
+    if slot is not None:
+        slot.parent.props("role=presentation")
 
 
 def _skip_link() -> None:

@@ -22,7 +22,7 @@ from browser_steps import (
     worker_at_work,
 )
 from conftest import Faults, Opener
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from clawgroups.testing.model_process import ModelProcess
 from clawgroups.testing.server_process import ServerProcess
@@ -43,11 +43,6 @@ def fate_of_write(api: httpx.Client, agent_id: str) -> Callable[[], str]:
         return str(results[-1]["fate"]) if results else ""
 
     return look
-
-
-def item_of(page: Page, request: dict[str, str]) -> object:
-    """The request's place in the inbox."""
-    return page.locator(f'.item[data-request="{request["id"]}"]')
 
 
 def test_calls_are_approved_and_denied_and_edited_from_the_inbox(
@@ -83,7 +78,8 @@ def test_calls_are_approved_and_denied_and_edited_from_the_inbox(
     expect(page.locator(".inbox-none")).to_be_visible()
     assert wait_for(fate_of_write(api, third["agent"]), "the edited call") == "done"
     names = [file["path"] for file in done(api.get(f"/agents/{third['agent']}/files"))["files"]]
-    assert "edited.txt" in names and "note.txt" not in names
+    assert "edited.txt" in names
+    assert "note.txt" not in names
 
 
 def test_an_approval_for_the_whole_group_settles_the_others_too(
@@ -179,7 +175,9 @@ def test_what_an_agent_says_stays_text_everywhere(open_page: Opener, api: httpx.
     assert page.locator('a[href^="javascript"]').count() == 0
 
 
-def test_a_report_with_hostile_markdown_cannot_run_or_call_out(open_page: Opener, api: httpx.Client, tmp_path: Path) -> None:
+def test_a_report_with_hostile_markdown_cannot_run_or_call_out(
+    open_page: Opener, api: httpx.Client, tmp_path: Path
+) -> None:
     (tmp_path / "evil.md").write_text('# <img src="https://example.org/x.png" onerror="window.pwned=1">\n\ntext\n')
     group = survey(api, tmp_path, pace=0)
     until_over(api, group)
@@ -206,7 +204,7 @@ def test_a_finished_survey_opens_with_its_report_and_its_tables(
 def test_a_group_is_paused_resumed_and_stopped_from_its_header(
     open_page: Opener, api: httpx.Client, model: ModelProcess
 ) -> None:
-    group = model_group(api, model, "conductor-2", "worker-60@12")
+    group = model_group(api, model, "conductor-2", "worker-900@12")
     worker_at_work(api, group)
     page = open_page(f"/groups/{group}")
     page.get_by_role("button", name="Pause all").click()
@@ -244,22 +242,25 @@ def test_a_page_reconnects_after_the_server_restarts_and_goes_on(
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with ServerProcess(tmp_path / "home", args=("--port", str(port))) as server:
-        with httpx.Client(base_url=server.api, timeout=30, trust_env=False) as api:
-            group = model_group(api, model, "conductor-2", "worker-900@12")
-            tile = worker_at_work(api, group)
-            page = browser.new_page()
-            faults.watch(page)
-            page.goto(f"{server.url}/groups/{group}?agent={tile['id']}")
-            expect(page.locator(".gfoot-state")).to_contain_text("ms behind")
-            server.kill()
-            expect(page.locator(".gfoot-state")).to_have_text("reconnecting…")
-            expect(page.locator(".banner")).to_contain_text("The server does not answer")
-            server.start()
-            expect(page.locator(".gfoot-state")).to_contain_text("ms behind")
-            expect(page.locator(".drawer h2")).to_have_text(tile["name"])
-            until_state(api, tile["id"], "driving")
-            words = page.locator(".drawer .live-text")
-            expect(words).to_contain_text("folder")
-            expect(page.locator(".banner")).to_have_count(0)
-            page.close()
+    url = f"http://127.0.0.1:{port}"
+    with (
+        ServerProcess(tmp_path / "home", args=("--port", str(port))) as server,
+        httpx.Client(base_url=f"{url}/api/v1", timeout=30, trust_env=False) as api,
+    ):
+        group = model_group(api, model, "conductor-2", "worker-900@12")
+        tile = worker_at_work(api, group)
+        page = browser.new_page()
+        faults.watch(page)
+        page.goto(f"{url}/groups/{group}?agent={tile['id']}")
+        expect(page.locator(".gfoot-state")).to_contain_text("ms behind")
+        server.kill()
+        expect(page.locator(".gfoot-state")).to_have_text("reconnecting…")
+        expect(page.locator(".banner")).to_contain_text("The server does not answer")
+        server.start()
+        expect(page.locator(".gfoot-state")).to_contain_text("ms behind")
+        expect(page.locator(".drawer h2")).to_have_text(tile["name"])
+        until_state(api, tile["id"], "driving")
+        words = page.locator(".drawer .live-text")
+        expect(words).to_contain_text("folder")
+        expect(page.locator(".banner")).to_have_count(0)
+        page.close()

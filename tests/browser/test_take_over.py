@@ -47,7 +47,7 @@ def run_write_file(page: Page, path: str, content: str) -> None:
     page.get_by_role("button", name="Run write_file").click()
     call = page.locator('.call[data-call="write_file"]').filter(has_text=path).last
     expect(call).to_have_attribute("data-fate", "done")
-    expect(call.locator(".result")).to_contain_text(f"Wrote {path}")
+    expect(call.locator(".call-result")).to_contain_text(f"Wrote {path}")
 
 
 def write_a_turn(page: Page, words: str) -> None:
@@ -94,7 +94,8 @@ def test_a_streaming_model_is_taken_over_worked_for_and_handed_back(
     expect(proof).to_contain_text("0 left")
     task = agent(api, agent_id)["task"]
     streams = [heard for heard in model.report()["requests"] if heard["about"] and heard["about"] in task]
-    assert streams and streams[-1]["aborted"], "the model server did not see the abort"
+    assert streams
+    assert streams[-1]["aborted"], "the model server did not see the abort"
     expect(page.locator(".line.unfinished")).to_contain_text("this turn was interrupted")
 
     run_write_file(page, "from-a-person.txt", "A person wrote this.\n")

@@ -55,6 +55,8 @@ async def _check(house: Dispatcher, form: Form, name: str, value: Any, values: B
         mode = str(values.get("folder_mode") or "read")
         facts = await look_at(house, text, mode)
     except ClawError as error:
+        if survey:
+            form.suggest("name", "")
         form.told(name, value, wrong=f"{error.sentence} {error.hint}".strip())
         return
     if survey:

@@ -80,7 +80,7 @@ export default {
       return others > 0 ? `${others} other${others === 1 ? "" : "s"} wait${others === 1 ? "s" : ""} on this.` : "";
     },
     code(r) {
-      if (!r.tool || r.kind === "question" || r.kind === "budget") return "";
+      if (!r.tool || ["question", "budget", "task"].includes(r.kind)) return "";
       return r.id === this.open ? `${r.tool}\n${argumentLines(r.arguments)}` : argumentGist(r.arguments);
     },
     hear(message) {

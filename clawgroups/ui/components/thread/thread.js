@@ -84,9 +84,9 @@ export default {
           <span class="short">{{ call.short }}</span><span class="fate">{{ call.words }}</span></summary>
         <template v-if="isOpen(call)">
           <h4>Arguments</h4><pre class="code">{{ call.arguments }}</pre>
-          <template v-if="call.result !== null"><h4>Result<span v-if="call.by" class="dim"> by {{ call.by }}</span>
+          <template v-if="call.result !== null"><h4>Result <span v-if="call.by" class="dim">by {{ call.by }}</span>
             <time v-if="call.at" class="dim" :title="full(call.at)"> {{ clock(call.at) }}</time></h4>
-          <pre class="code result">{{ call.result || "(empty)" }}</pre></template>
+          <pre class="code call-result">{{ call.result || "(empty)" }}</pre></template>
         </template>
       </details>
     </article>

@@ -22,7 +22,7 @@ function kindOf(schema, name, root) {
   if (schema.enum) return "enum";
   if (schema.type === "boolean") return "boolean";
   if (schema.type === "integer" || schema.type === "number") return "number";
-  if (schema.type === "string") return LONG.test(name) || schema.maxLength > 1000 ? "long" : "string";
+  if (schema.type === "string") return (LONG.test(name) && !(schema.maxLength <= 1000)) || schema.maxLength > 1000 ? "long" : "string";
   if (schema.type === "array") {
     const item = plain(schema.items, root);
     return ["string", "number", "integer"].includes(item.type) || item.enum ? "list" : "json";

@@ -114,8 +114,9 @@ export default {
       const known = this.tiles.size;
       for (const id of changed) if (state.tiles.has(id)) this.place(state.tiles.get(id));
       this.total = this.tiles.size;
-      if (this.tiles.size !== known) this.mark(room.selected);
-      if (this.text || this.shown.size) this.refilter();
+      const grown = this.tiles.size !== known;
+      if (grown) this.mark(room.selected);
+      if (grown || this.text || this.shown.size) this.refilter();
     },
     count() {
       this.asked = new Map();
@@ -176,8 +177,12 @@ export default {
       this.field().querySelector('[aria-current="true"]')?.removeAttribute("aria-current");
       const tile = id && this.tiles.get(id);
       tile?.element.setAttribute("aria-current", "true");
+      if (!id) this.marked = null;
       this.rove(tile?.element ?? this.field().querySelector('.tile[tabindex="0"]') ?? this.field().querySelector(".tile"));
-      if (tile) tile.element.scrollIntoView({ block: "nearest" });
+      if (!tile || id === this.marked) return;
+      this.marked = id; // the drawer that opens beside it makes the rows shorter, so look again after that
+      const show = () => tile.element.scrollIntoView({ block: "nearest" });
+      requestAnimationFrame(() => requestAnimationFrame(show));
     },
     field() {
       return this.$refs.field;
