@@ -16,7 +16,7 @@ def arguments_of(name: str, text: str, tools: list[Json]) -> dict[str, Any]:
     """The arguments of a call. Raises Invalid for an unknown tool or argument, and for what is neither form."""
     tool = tool_of(name, tools)
     given = text.strip()
-    if not given or given.startswith("{"):
+    if not given or given[0] in '{["':
         return object_of(given or "{}", name)
     return dict(_pair(word, tool) for word in _words(given))
 

@@ -110,23 +110,26 @@ def _row(where: str, revision: str | None, holder: str, server_pid: int | None) 
 
 
 async def members(settings: Settings) -> list[Member]:
-    """The installation's members, read without a server; empty where the ledger cannot be read by this program."""
+    """The installation's members, read without a server; empty before the first start. Raises LedgerError."""
     url = _url(settings)
     if url.get_backend_name() == "sqlite" and not sqlite_file.path_of(url).exists():
         return []
     async with _reader(url) as reader:
+        if reader is None or HOUSE not in await reader.unfinished():
+            return []
         return list((await reader.load_group(HOUSE)).members.values())
 
 
 @contextlib.asynccontextmanager
-async def _reader(url: URL) -> AsyncIterator[Reader]:
+async def _reader(url: URL) -> AsyncIterator[Reader | None]:
     sqlite = url.get_backend_name() == "sqlite"
     engine = sqlite_file.reading(sqlite_file.path_of(url)) if sqlite else postgres.reading(url)
     try:
         async with engine.connect() as connection:
-            if await connection.run_sync(_revision) != migrate.head():
-                raise LedgerError("The ledger is not at this program's revision.", hint=UPGRADE)
-        yield Reader(engine)
+            revision = await connection.run_sync(_revision)
+        if revision not in (None, migrate.head()):
+            raise LedgerError("The ledger is not at this program's revision.", hint=UPGRADE)
+        yield Reader(engine) if revision is not None else None
     except ClawError:
         raise
     except Exception as error:

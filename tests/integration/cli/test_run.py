@@ -136,7 +136,7 @@ def test_unattended_it_ends_when_a_person_is_needed_and_names_the_request(server
 def test_ctrl_c_on_a_running_server_leaves_the_group_running(
     server: ServerProcess, client: httpx.Client, folder: Path
 ) -> None:
-    with Running("run", "Look.", "--folder", folder, "--template", "survey", "--pace", "3", home=server.home) as run:
+    with Running("run", "Look.", "--folder", folder, "--template", "survey", "--pace", "12", home=server.home) as run:
         wait_for(lambda: "runs: " in run.err, "the start")
         group = run.err.split("group ")[1].split()[0]
         run.process.send_signal(signal.SIGINT)
@@ -149,7 +149,7 @@ def test_ctrl_c_on_a_running_server_leaves_the_group_running(
 
 def test_ctrl_c_with_its_own_server_says_that_the_group_goes_on_and_it_does(tmp_path: Path, folder: Path) -> None:
     home = tmp_path / "home"
-    with Running("run", "Look.", "--folder", folder, "--template", "survey", "--pace", "3", home=home) as run:
+    with Running("run", "Look.", "--folder", folder, "--template", "survey", "--pace", "12", home=home) as run:
         wait_for(lambda: "runs: " in run.err, "the start")
         group = run.err.split("group ")[1].split()[0]
         run.process.send_signal(signal.SIGINT)
@@ -172,7 +172,7 @@ def test_when_the_command_is_killed_its_own_server_ends_too(tmp_path: Path, fold
 
 def test_when_its_own_server_dies_it_is_started_again_and_the_run_reaches_its_end(tmp_path: Path, folder: Path) -> None:
     home = tmp_path / "home"
-    with Running("run", "Look.", "--folder", folder, "--template", "survey", "--pace", "6", home=home) as run:
+    with Running("run", "Look.", "--folder", folder, "--template", "survey", "--pace", "12", home=home) as run:
         wait_for(lambda: "runs: " in run.err, "the start")
         os.kill(json.loads((home / "server.json").read_text())["pid"], signal.SIGKILL)
         assert run.wait() == 0, run.err
