@@ -18,6 +18,7 @@ import uvloop
 
 from benchmarks.dispatch import found_group
 from clawgroups.dispatcher.dispatcher import Dispatcher
+from clawgroups.dispatcher.supervisor import RunnerProcess
 from clawgroups.ledger.ledger import Ledger
 from clawgroups.link.messages import Delta
 from clawgroups.server import build
@@ -45,7 +46,7 @@ async def main(home: Path, agents: int, rate: float) -> None:
     """Serves without a runner: nobody drives, the words come from here."""
     settings = Settings(home=home, runner=False)
     ledger = await Ledger.open(settings.database_url)
-    app = build(settings, ledger, "http://127.0.0.1", pages=False)
+    app = build(settings, ledger, RunnerProcess("ws://127.0.0.1/link"), pages=False)
     dispatcher: Dispatcher = app.state.dispatcher
     config = uvicorn.Config(
         app, port=0, log_level="warning", ws="websockets-sansio", ws_per_message_deflate=False, lifespan="on"

@@ -32,10 +32,10 @@ ROOT = "/api/v1"
 LET_GO_S = 1.5  # how long a peer has to answer the end of its connection
 
 
-def build(settings: Settings, ledger: Ledger, url: str, *, pages: bool = True) -> FastAPI:
-    """The whole application around an open ledger. ``url``: where it will be reached."""
-    dispatcher = Dispatcher(settings, ledger)
-    runner = RunnerProcess(f"ws{url.removeprefix('http')}/link", dispatcher.crew.token, dispatcher.crew.lose_process)
+def build(settings: Settings, ledger: Ledger, runner: RunnerProcess, *, pages: bool = True) -> FastAPI:
+    """The whole application around an open ledger and the process that will drive for it, started or not."""
+    dispatcher = Dispatcher(settings, ledger, token=runner.token)
+    runner.on_exit = dispatcher.crew.lose_process
     dispatcher.runner_status = lambda: runner.status
     dispatcher.kill_runner = lambda pid: pid == runner.pid and runner.kill()
 
@@ -46,12 +46,10 @@ def build(settings: Settings, ledger: Ledger, url: str, *, pages: bool = True) -
         except Exception as error:
             app.state.failure = error  # uvicorn would only log it; see _run
             raise
-        if settings.runner:
-            await runner.start()
         try:
             yield
         finally:
-            await runner.close()
+            await runner.close()  # while the link still hears what it proves
             await dispatcher.close()
 
     app = FastAPI(
@@ -94,13 +92,19 @@ async def serve(
     settings.home.mkdir(parents=True, exist_ok=True)
     listening = _listen(settings.host, settings.port)
     try:
-        url = f"http://{_reached(settings.host)}:{listening.getsockname()[1]}"
-        ledger = await Ledger.open(settings.database_url)
+        address = f"{_reached(settings.host)}:{listening.getsockname()[1]}"
+        runner = RunnerProcess(f"ws://{address}/link")
+        if settings.runner:  # it gets ready while the ledger is opened and the pages are read
+            await runner.start()
         try:
-            app = build(settings, ledger, url, pages=pages)
-            await _run(app, listening, url, settings, ready, stop or asyncio.Event())
+            ledger = await Ledger.open(settings.database_url)
+            try:
+                app = build(settings, ledger, runner, pages=pages)
+                await _run(app, listening, f"http://{address}", settings, ready, stop or asyncio.Event())
+            finally:
+                await ledger.close()
         finally:
-            await ledger.close()
+            await runner.close()
     finally:
         listening.close()
 

@@ -58,7 +58,7 @@ def _judge(scope: Scope, headers: dict[bytes, str]) -> Response | None:
     address = address_of(cast(FastAPI, scope["app"]), path)
     if address is None:
         if FEED.fullmatch(path):
-            hint = "Open it with ws:// in place of http://; docs/api.md shows the frames."
+            hint = "Open it with ws:// in place of http://; docs/feed.md shows the frames."
             return refusal(426, "websocket_only", "The feed is a websocket.", hint, Upgrade="websocket")
         return refusal(404, "not_found", f"Nothing is at {path}.", LIST)
     if method == "OPTIONS":

@@ -21,7 +21,7 @@ MOST_FROM_VIEWER = 64_000  # characters of one frame
 
 @router.websocket("/api/v1/groups/{group_id}/feed")
 async def feed(socket: WebSocket, group_id: str) -> None:
-    """Live changes of a group; see docs/api.md."""
+    """Live changes of a group; see docs/feed.md."""
     house = cast(Dispatcher, socket.app.state.dispatcher)
     await socket.accept()
 

@@ -48,8 +48,9 @@ class Crew:
         on_join: Callable[[RunnerLink], None],
         on_lost: Callable[[RunnerLink], None],
         tasks: Tasks,
+        token: str = "",
     ) -> None:
-        self.token = new_token()
+        self.token = token or new_token()
         self.links: dict[str, RunnerLink] = {}
         self._make_drive = make_drive
         self._on_message = on_message

@@ -41,9 +41,12 @@ MOST_ENDED = 20  # ended groups that were looked at lately and are kept
 
 
 class Dispatcher:
-    """One per server. ``kill_runner`` (process id; False: not theirs) is set by whoever supervises runners."""
+    """One per server. ``kill_runner`` (process id; False: not theirs) is set by whoever supervises runners.
 
-    def __init__(self, settings: Settings, ledger: Ledger) -> None:
+    ``token``: what a runner must show to join; a new one when it is left out.
+    """
+
+    def __init__(self, settings: Settings, ledger: Ledger, *, token: str = "") -> None:
         self.settings = settings
         self.ledger = ledger
         self.kill_runner: Callable[[int], bool] = lambda pid: False
@@ -64,6 +67,7 @@ class Dispatcher:
             on_join=self._runner_joined,
             on_lost=self._runner_lost,
             tasks=self.tasks,
+            token=token,
         )
         self.registry = Registry(self)
         self.people = People(self)

@@ -76,7 +76,7 @@ class Registry:
         return member
 
     async def remove(self, member_id: str, actor: str) -> None:
-        """Takes a member off the list and forgets its key. Raises Refused while a group needs it, Invalid if bundled."""
+        """Takes a member off the list and forgets its key. Raises Refused while a group needs it, Invalid for ours."""
         member = self.find(member_id)
         if member.bundled or member.id == LOCAL_ADMIN:
             raise Invalid(f"{member.name} belongs to the installation and stays.", hint="Groups need not use it.")

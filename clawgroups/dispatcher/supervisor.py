@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from clawgroups.ids import new_token
 from clawgroups.tasks import Tasks
 
 log = logging.getLogger("clawgroups.supervisor")
@@ -20,12 +21,15 @@ GRACE_S = 6.0
 
 
 class RunnerProcess:
-    """``on_exit`` hears the process id of a runner that has ended, proved by its exit status."""
+    """``on_exit`` hears the process id of a runner that has ended, proved by its exit status.
 
-    def __init__(self, url: str, token: str, on_exit: Callable[[int, str], None]) -> None:
+    It may be started before there is a server to join: it knocks until somebody opens.
+    """
+
+    def __init__(self, url: str) -> None:
         self._url = url
-        self._token = token
-        self._on_exit = on_exit
+        self.token = new_token()
+        self.on_exit: Callable[[int, str], None] = lambda pid, reason: None
         self._process: asyncio.subprocess.Process | None = None
         self._tasks = Tasks()
         self._closing = False
@@ -94,13 +98,13 @@ class RunnerProcess:
         code = await process.wait()
         self.state = "down"
         try:
-            self._on_exit(process.pid, f"the runner ended with status {code}")
+            self.on_exit(process.pid, f"the runner ended with status {code}")
         except Exception:  # whatever became of its seats, there must be a runner again
             log.exception("the end of a runner broke something", extra={"action": "exit_broke"})
         return f"ended with status {code}"
 
     async def _spawn(self) -> asyncio.subprocess.Process:
-        env = {**os.environ, "CLAWGROUPS_LINK_TOKEN": self._token}
+        env = {**os.environ, "CLAWGROUPS_LINK_TOKEN": self.token}
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",

@@ -59,6 +59,7 @@ class Reaper:
         self._prefix = inside or death_prefix()
         self._owner = identity(os.getpid())
         self._processes: dict[str, set[asyncio.subprocess.Process]] = defaultdict(set)
+        self._started: set[str] = set()  # seats that have ever had a process; no other can own one
         # NOTE: a thread of its own: a stop must not wait behind tools that read and search.
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="reaper")
         self._scan: asyncio.Task[list[Found]] | None = None
@@ -99,6 +100,7 @@ class Reaper:
     async def _make(
         self, seat: str, command: Sequence[str], cwd: Path, env: Mapping[str, str], *, stdin: bool
     ) -> asyncio.subprocess.Process:
+        self._started.add(seat)
         process = await asyncio.create_subprocess_exec(
             *command,
             cwd=cwd,
@@ -125,7 +127,12 @@ class Reaper:
             self._processes.pop(seat, None)
 
     async def stop(self, seat: str) -> StopProof:
-        """Ends every process of the seat: end of input, SIGTERM, SIGKILL; then looks until none is found."""
+        """Ends every process of the seat: end of input, SIGTERM, SIGKILL; then looks until none is found.
+
+        A seat's mark names one epoch, and only ``spawn`` makes processes with it: without one there is nothing to find.
+        """
+        if seat not in self._started:
+            return StopProof(found=0, left=0, detail="it had started no process")
         processes = [p for p in self._processes.pop(seat, set()) if p.returncode is None]
         before = await self._look()
         namespaces = {each.namespace for each in before if each.seat == seat and each.namespace}
@@ -144,6 +151,8 @@ class Reaper:
                 kill(each)
             await asyncio.sleep(0.01)
             found = await self._look()
+        if not left:
+            self._started.discard(seat)
         detail = f"{len(processes)} ended, {len(strays)} more found and killed, {len(left)} left; {self.promise}"
         return StopProof(found=len(processes) + len(strays), left=len(left), detail=detail)
 

@@ -116,27 +116,7 @@ def _what(house: Dispatcher, template: str) -> Section:
                 brief="Template",
             ),
             folder,
-            Input(
-                name="goal",
-                label="Goal",
-                kind="long",
-                when=GOAL,
-                check=True,
-                need="Say what the group is to reach.",
-                longest=200_000,
-                placeholder="What is to be reached, and how one sees that it is.",
-            ),
-            Input(
-                name="goal_survey",
-                path="goal",
-                label="Goal",
-                kind="long",
-                when=SURVEY,
-                rows=2,
-                longest=200_000,
-                placeholder="Survey the folder and write a report.",
-                hint="A program follows its own plan; a model reads these words.",
-            ),
+            *_goals(),
             Input(
                 name="name",
                 label="Name",
@@ -154,6 +134,32 @@ def _what(house: Dispatcher, template: str) -> Section:
                 longest=200_000,
                 placeholder="What holds for everybody here: tone, sources, what to leave alone.",
             ),
+        ),
+    )
+
+
+def _goals() -> tuple[Input, ...]:
+    return (
+        Input(
+            name="goal",
+            label="Goal",
+            kind="long",
+            when=GOAL,
+            check=True,
+            need="Say what the group is to reach.",
+            longest=200_000,
+            placeholder="What is to be reached, and how one sees that it is.",
+        ),
+        Input(
+            name="goal_survey",
+            path="goal",
+            label="Goal",
+            kind="long",
+            when=SURVEY,
+            rows=2,
+            longest=200_000,
+            placeholder="Survey the folder and write a report.",
+            hint="A program follows its own plan; a model reads these words.",
         ),
     )
 

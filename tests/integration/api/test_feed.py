@@ -110,13 +110,15 @@ async def test_a_viewer_of_another_group_cannot_draw_off_words(
     turns = [plans.turn("One.", ("list_files", {}), wait=gate), plans.turn("Two.", times=200, wait=f"{gate}-2")]
     agent = await asyncio.to_thread(lambda: plans.group(*turns))
     elsewhere = await asyncio.to_thread(lambda: plans.group(plans.turn(wait="never")))
-    async with FeedViewer(server_api, _group_of(agent)) as viewer, FeedViewer(server_api, _group_of(elsewhere)) as spy:
+    async with FeedViewer(server_api, _group_of(elsewhere)) as spy, FeedViewer(server_api, _group_of(agent)) as viewer:
         await spy.say(t="watch", agents=[agent, "nonsense", elsewhere])
         await spy.until(lambda: elsewhere in spy.text)
         await viewer.say(t="watch", agents=[agent])
         await viewer.until(lambda: viewer.text.get(agent) == "One.")
         plans.open(gate)
         await viewer.until(lambda: viewer.text.get(agent) == "Two." * 200)
+        await spy.say(t="resync")
+        await spy.until(lambda: spy.snapshots == 2)
         assert agent not in spy.text
     await asyncio.to_thread(lambda: client.post(f"/groups/{_group_of(elsewhere)}/cancel"))
     plans.open(f"{gate}-2")

@@ -70,6 +70,13 @@ DAMAGES = {
         " 'epoch', 1, 'what', 'step') WHERE seq = (<CLOSED>)",
         "leaves calls open",
     ),
+    "a call that its sub-agent's end left open": (
+        "UPDATE events SET kind = 'late_write_kept', body = json_object('kind', 'late_write_kept', 'agent', agent_id,"
+        " 'epoch', 1, 'what', 'step') WHERE seq = (SELECT MAX(e.seq) FROM events e JOIN agents a ON a.id = e.agent_id"
+        " WHERE e.kind = 'call_closed' AND a.status IN ('cancelled', 'failed', 'done') AND NOT EXISTS (SELECT 1 FROM"
+        " events s WHERE s.agent_id = e.agent_id AND s.seq > e.seq AND s.kind = 'step_committed'))",
+        "has ended and left calls open",
+    ),
     "a call that is closed twice": (
         "UPDATE events SET body = json_set(body, '$.call', 'other') WHERE seq = (<CLOSED>)",
         "closed twice or was never made",

@@ -37,9 +37,14 @@ async def test_an_export_is_whole_and_replays_to_the_same_state(
     assert group == loaded
 
 
-async def test_an_export_ends_with_the_event_that_was_last_when_it_began(ledger: Ledger) -> None:
+async def test_an_export_ends_with_the_event_that_was_last_when_it_began(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = founded("ends")
     await ledger.writer.commit([commit_of(made)])
+    made = noted(made.group, "one more")
+    await ledger.writer.commit([commit_of(made)])
+    monkeypatch.setattr(export, "PAGE", made.group.seq - 1)  # the last page has room for more
     lines = export.export_events(ledger.reader, "ends")
     first = json.loads(await anext(lines))
     await ledger.writer.commit([commit_of(noted(made.group, "later"))])

@@ -29,7 +29,7 @@ T = TypeVar("T", bound=ms.AnyMessage)
 async def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
     """Waits for a condition; fails loudly when it does not come."""
     async with asyncio.timeout(within_s):
-        while not condition():  # noqa: ASYNC110  # what is waited for happens in other processes
+        while not condition():  # what is waited for happens in other processes
             await asyncio.sleep(0.01)
 
 
