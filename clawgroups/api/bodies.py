@@ -51,7 +51,8 @@ def _wrong_with(text: str) -> str:
 
 
 def _unstorable(at: tuple[str, ...], wrong: str) -> PydanticCustomError:
-    return PydanticCustomError("unstorable", "{wrong}", {"wrong": wrong, "at": ".".join(at) or "body"})
+    place = ".".join(at).encode(errors="backslashreplace").decode()  # its keys may hold what is refused here
+    return PydanticCustomError("unstorable", "{wrong}", {"wrong": wrong, "at": place or "body"})
 
 
 class LimitsBody(Body):

@@ -78,9 +78,12 @@ class RigRunner:
         )
         self.link.attach(self.house.hear, self.house.close)
         self._ends: list[MemoryTransport] = []
+        self.may_dial = asyncio.Event()
+        self.may_dial.set()
         self.running: asyncio.Task[None] | None = None
 
     async def _dial(self) -> Transport:
+        await self.may_dial.wait()
         if self._dispatcher.desk._closing:
             raise LinkClosed("The dispatcher is gone.")
         here, there = pair()

@@ -35,6 +35,7 @@ def _nested(depth: int) -> Any:
         (NewGroupBody, {"name": "x", "folder_mode": "write"}, "folder_mode", "'read' or 'worktree'", "Use 'read' or"),
         (NewGroupBody, {"name": "x", "limits": {"hours": float("nan")}}, "limits.hours", "finite", "change it"),
         (NewGroupBody, {"name": "x", "goal": "a\0b"}, "goal", "NUL", "change it"),
+        (NewGroupBody, {"name": "x", "\ud800": {"y": "a\0b"}}, "\\ud800.y", "NUL", "change it"),
         (StepBody, {"epoch": -1}, "epoch", "greater than or equal to 0", "at least 0"),
         (StepBody, {"epoch": 2**60}, "epoch", "less than or equal to", "at most 9007199254740992"),
         (StepBody, {"epoch": 1, "content": 7}, "content", "valid string", "of that kind"),
