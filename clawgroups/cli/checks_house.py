@@ -47,9 +47,7 @@ def _ledger(status: Json) -> Row:
     ledger = status["ledger"]
     if ledger["state"] == "ok":
         return Row("ledger", State.OK, "The running server writes it.")
-    return Row(
-        "ledger", State.FAIL, f"It has stopped: {ledger['message']}", "Free the disk, then start the server again."
-    )
+    return Row("ledger", State.FAIL, f"It has stopped: {ledger['message']}", ledger["hint"])
 
 
 def _runner(status: Json) -> Row:

@@ -284,7 +284,7 @@ class Dispatcher:
         runner = self.runner_status()
         sandbox = {"level": link.sandbox, "detail": link.sandbox_detail} if link else {"level": "", "detail": ""}
         return {
-            "ledger": {"state": "stopped" if stopped else "ok", "message": stopped},
+            "ledger": {"state": "stopped" if stopped else "ok", "message": stopped, "hint": self.ledger.writer.hint},
             "runner": {
                 "state": "up" if link else runner.get("state", "down"),
                 "restarts": runner.get("restarts", 0),

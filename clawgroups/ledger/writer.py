@@ -28,14 +28,14 @@ _BEAT = update(t.owner).where(t.owner.c.id == 1, t.owner.c.token == bindparam("p
 
 
 class Writer:
-    """Owns the only connection that writes. ``stopped`` says why nothing can be written any more."""
+    """Owns the only connection that writes. ``stopped``: why nothing can be written any more; ``hint``: what to do."""
 
     def __init__(self, transactions: Transactions, token: str) -> None:
         self._transactions = transactions
         self.token = token
         self._statements = Statements(transactions.dialect)
         self.stopped = ""
-        self._hint = ""
+        self.hint = ""
         self._last: dict[str, int] = {}  # the last event of each group that was written here
 
     async def commit(self, commits: Sequence[GroupCommit]) -> None:
@@ -46,7 +46,7 @@ class Writer:
         during the commit itself, the batch may yet be there, so nobody tries again; a restart reads what is true.
         """
         if self.stopped:
-            raise LedgerStopped(self.stopped, hint=self._hint)
+            raise LedgerStopped(self.stopped, hint=self.hint)
         rows = self._rows_of(commits)
         try:
             await self._transactions.run(partial(self._write, rows=rows))
@@ -78,7 +78,7 @@ class Writer:
 
     def _stop(self, fault: LedgerError) -> None:
         if not self.stopped:
-            self.stopped, self._hint = fault.sentence, fault.hint
+            self.stopped, self.hint = fault.sentence, fault.hint
             log.error("the ledger stopped: %s", fault.sentence, extra={"action": "ledger_stopped"})
 
     def _write(self, connection: Connection, *, rows: Rows) -> None:

@@ -28,7 +28,7 @@ async def test_a_viewer_gets_a_snapshot_and_then_every_change_in_numbered_batche
         first = await viewer.next()
         assert first["t"] == "snapshot"
         assert {"n", "seq", "at", "group", "tiles", "requests", "status"} <= first.keys()
-        assert first["status"]["ledger"] == {"state": "ok", "message": ""}
+        assert first["status"]["ledger"] == {"state": "ok", "message": "", "hint": ""}
         assert [tile["state"] for tile in first["tiles"]] == ["queued"]
         await asyncio.to_thread(lambda: done(client.post(f"/groups/{group}/start")))
         await viewer.until(lambda: viewer.group["status"] == "finished")

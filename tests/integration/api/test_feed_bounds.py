@@ -89,7 +89,7 @@ async def test_that_nothing_can_be_written_any_more_is_told_to_all_who_watch(
 
 def _still_reads(client: httpx.Client, agent: str, member: str) -> None:
     told = done(client.get("/status"))["ledger"]
-    assert (told["state"], bool(told["message"])) == ("stopped", True)
+    assert (told["state"], bool(told["message"]), bool(told["hint"])) == ("stopped", True, True)
     step = done(client.get(f"/agents/{agent}"))["step"]
     whole = done(client.get(f"/agents/{agent}/transcript", params={"limit": 1_000}))["entries"]
     assert sum(entry["by"] == "you" for entry in whole) == step, "what was acknowledged is there, and no more"

@@ -18,7 +18,7 @@ export default {
       if (this.failed > 1)
         found.push({ key: "server", kind: "warn", title: "Reconnecting.", text: "The server does not answer; what you see may be old." });
       if (this.status?.ledger.state === "stopped")
-        found.push({ key: "ledger", kind: "bad", title: "The ledger has stopped.", text: this.status.ledger.message + " Nothing acknowledged is lost. Free disk space or mend the database, then start the server again." });
+        found.push({ key: "ledger", kind: "bad", title: "The ledger has stopped.", text: `${this.status.ledger.message} ${this.status.ledger.hint}` });
       if (this.status && this.status.runner.state !== "up" && this.status.runner.state !== "none")
         found.push({ key: "runner", kind: "warn", title: "The runner is down.", text: "It is being started again; sub-agents go on when it is back." });
       return found;
