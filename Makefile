@@ -14,7 +14,7 @@ run: setup ## set up, start the control room, and survey this checkout
 	$(BIN)/clawgroups up --survey .
 
 test: setup-test lint types ## set up, then format, lint, strict types and every test
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 $(PYTEST_ARGS)
 
 setup: $(VENV)/.ready ## the virtual environment with what the program needs
 	@sh scripts/system-packages.sh --optional bwrap

@@ -115,12 +115,16 @@ class Rig:
         self.settings = Settings(home=home, database=url, **{**defaults, **settings})
         self.make_driver: MakeDriver | None = None
         self.runners: list[RigRunner] = []
+        self._founded: list[str] = []
 
     async def open(self) -> None:
         self.settings.home.mkdir(parents=True, exist_ok=True)
         self.ledger = await Ledger.open(self.settings.database_url)
         self.dispatcher = Dispatcher(self.settings, self.ledger)
         await self.dispatcher.start()
+        for group in self._founded:  # one that has ended is not opened by itself
+            if group not in self.dispatcher.desk.groups:
+                self.dispatcher.desk.groups[group] = await self.ledger.reader.load_group(group)
 
     async def close(self) -> None:
         for runner in list(self.runners):
@@ -154,6 +158,7 @@ class Rig:
         group = str(made.pop("group", "rig2group"))
         create = cmd.CreateGroup(group=group, members=(YOU, PAT, conductor, *others), **made)
         await self.do(create, group=group)
+        self._founded.append(group)
         if start:
             await self.do(cmd.StartGroup(), group=group)
         return group
