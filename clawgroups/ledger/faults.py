@@ -22,6 +22,7 @@ _WORDS = {
     "connection refused": "The database server does not answer.",
     "connection was closed": "The database server closed the connection.",
     "connection is closed": "The database server closed the connection.",
+    "cannot switch to state": "The connection to the database server broke in the middle of a write.",
     "terminating connection": "The database server closed the connection.",
     "authentication failed": "The database server does not accept this user or password.",
     "connection_lost": "The database server closed the connection.",

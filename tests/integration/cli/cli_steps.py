@@ -15,6 +15,12 @@ import httpx
 
 PATIENCE_S = 60.0
 PROGRAM = (sys.executable, "-m", "clawgroups")
+# Whoever runs the tests in the background has told all processes below to ignore Ctrl-C; a terminal does not.
+HEARS_CTRL_C = (
+    sys.executable,
+    "-c",
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])",
+)
 
 
 def claw(*words: object, home: Path | None = None, said: str = "", env: Mapping[str, str] | None = None) -> Any:
@@ -37,9 +43,14 @@ class Running:
     def __init__(self, *words: object, home: Path, env: Mapping[str, str] | None = None) -> None:
         self.err = self.out = ""
         pipe = subprocess.PIPE
-        command = [*PROGRAM, *(str(word) for word in words), "--home", str(home)]
+        command = [*HEARS_CTRL_C, *PROGRAM, *(str(word) for word in words), "--home", str(home)]
         self.process = subprocess.Popen(
-            command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env={**os.environ, **(env or {})}
+            command,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            env={**os.environ, **(env or {})},
         )
         self._hearing = [threading.Thread(target=self._hear, args=(name,), daemon=True) for name in ("out", "err")]
         for thread in self._hearing:
