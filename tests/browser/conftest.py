@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from browser_faults import Faults, Opener
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from clawgroups.testing.model_process import ModelProcess
 from clawgroups.testing.server_process import ServerProcess
@@ -26,41 +25,8 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-HOME = "127.0.0.1"
 WAIT_MS = 15_000
 expect.set_options(timeout=WAIT_MS)
-
-
-class Faults:
-    """What a page must not do: throw, complain, or ask another host for anything."""
-
-    def __init__(self) -> None:
-        self.found: list[str] = []
-        self._allowed: list[re.Pattern[str]] = []
-
-    def allow(self, pattern: str) -> None:
-        """Faults that match are part of this test (a refused answer is an error in the browser's console)."""
-        self._allowed.append(re.compile(pattern))
-
-    def watch(self, page: Page) -> None:
-        """Hears everything from this page."""
-        page.on("pageerror", lambda error: self.found.append(f"error: {error}"))
-        page.on("console", self._console)
-        page.on("request", self._request)
-
-    def check(self) -> None:
-        """Fails with what was found and not allowed."""
-        left = [fault for fault in self.found if not any(pattern.search(fault) for pattern in self._allowed)]
-        assert not left, "the page had faults:\n" + "\n".join(left)
-
-    def _console(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
-            self.found.append(f"console: {message.text} ({message.location.get('url', '')})")
-
-    def _request(self, request: Request) -> None:
-        host = urlsplit(request.url).hostname
-        if host not in (HOME, None):
-            self.found.append(f"asked another host: {request.url}")
 
 
 @pytest.fixture(scope="module")
@@ -104,9 +70,6 @@ def browser() -> Iterator[Browser]:
         found = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         yield found
         found.close()
-
-
-Opener = Callable[..., Page]
 
 
 @pytest.fixture

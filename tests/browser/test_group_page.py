@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+from browser_faults import Faults, Opener
 from browser_steps import (
     agent,
     agents,
@@ -21,7 +22,6 @@ from browser_steps import (
     wait_for,
     worker_at_work,
 )
-from conftest import Faults, Opener
 from playwright.sync_api import Browser, expect
 
 from clawgroups.testing.model_process import ModelProcess

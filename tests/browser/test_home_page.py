@@ -8,8 +8,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from browser_faults import Faults, Opener
 from browser_steps import agents, asking, done, keyboard_focus, model_group, survey, until_over
-from conftest import Faults, Opener
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from clawgroups.testing.model_process import ModelProcess

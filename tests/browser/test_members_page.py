@@ -10,8 +10,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from browser_faults import Faults, Opener
 from browser_steps import agents, done, keyboard_focus, model_group, wait_for
-from conftest import Faults, Opener
 from playwright.sync_api import Locator, Page, expect
 
 from clawgroups.testing.model_process import ModelProcess

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from browser_faults import Faults, Opener
 from browser_steps import agents, done, keyboard_focus, until_over, wait_for
-from conftest import Faults, Opener
 from playwright.sync_api import Page, expect
 
 HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=2</script>\u202etxet desrever'

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from browser_faults import Faults, Opener
 from browser_steps import wait_for
-from conftest import Faults, Opener
 from playwright.sync_api import Browser, Page, expect
 
 from clawgroups.testing.server_process import ServerProcess

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from browser_faults import Opener
 from browser_steps import (
     agent,
     at_the_wheel,
@@ -20,7 +21,6 @@ from browser_steps import (
     wait_for,
     worker_at_work,
 )
-from conftest import Opener
 from playwright.sync_api import Page, expect
 
 from clawgroups.testing.model_process import ModelProcess

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import httpx
+from browser_faults import Opener
 from browser_steps import agents, done, model_group, wait_for
-from conftest import Opener
 from playwright.sync_api import Page, expect
 
 from clawgroups.testing.model_process import ModelProcess

@@ -11,6 +11,8 @@ from typing import Any
 
 import httpx
 
+from clawgroups.testing.server_process import ServerProcess
+
 PATIENCE_S = 30.0
 PROGRAM = Path(__file__).with_name("planned_program.py")
 Json = dict[str, Any]
@@ -133,3 +135,11 @@ def requests_of(client: httpx.Client, group: str, count: int = 1) -> list[Json]:
 
     waiting: list[Json] = wait_for(read, f"{count} requests")
     return waiting
+
+
+def wait_for_runner(running: ServerProcess) -> None:
+    """Until a runner has joined and has said what its sandbox can do."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not httpx.get(f"{running.api}/status").json()["runner"]["sandbox"]["level"]:
+        assert time.monotonic() < deadline, running.log_text()
+        time.sleep(0.05)

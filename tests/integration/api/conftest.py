@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from api_steps import PATIENCE_S, Plans
+from api_steps import PATIENCE_S, Plans, wait_for_runner
 
 from clawgroups.testing.server_process import ServerProcess
 
@@ -21,14 +20,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         yield running
         running.stop()
         assert "Traceback" not in running.log_text()
-
-
-def wait_for_runner(running: ServerProcess) -> None:
-    """Until a runner has joined and has said what its sandbox can do."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not httpx.get(f"{running.api}/status").json()["runner"]["sandbox"]["level"]:
-        assert time.monotonic() < deadline, running.log_text()
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="session")

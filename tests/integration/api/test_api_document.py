@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import wait_for_runner
+from api_steps import wait_for_runner
 
 from clawgroups.testing.server_process import ServerProcess
 

@@ -11,8 +11,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from api_steps import Plans, done, take_over, wait_for
-from conftest import wait_for_runner
+from api_steps import Plans, done, take_over, wait_for, wait_for_runner
 from feed_viewer import FeedViewer
 
 from clawgroups.testing.server_process import ServerProcess
