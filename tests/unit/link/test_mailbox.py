@@ -69,6 +69,7 @@ def test_an_acknowledgement_makes_room_again(monkeypatch: pytest.MonkeyPatch) ->
     for number in range(1, 100):
         there.take(decode(here.post(step(number))))
         here.take(decode(there.pass_by(Beat())))
+        assert here.missed(0) == []
 
 
 @settings(max_examples=300, deadline=None)
