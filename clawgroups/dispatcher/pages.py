@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from clawgroups.dispatcher.views import group_view, spec_view, tile
 from clawgroups.group.events import encode
 from clawgroups.group.group_tools import described
-from clawgroups.group.state import Agent, CallStatus, Group
+from clawgroups.group.state import Agent, AgentStatus, CallStatus, Group
 from clawgroups.group.thread import Entry
 from clawgroups.group.tools import Policy
+from clawgroups.ledger.histories import end_reason
 
 if TYPE_CHECKING:
     from clawgroups.dispatcher.dispatcher import Dispatcher
@@ -51,6 +52,7 @@ class Pages:
             "group_name": group.name,
             "group_status": group.status.value,
             "former": agent.former or None,
+            "reason": await self._reason(agent),
             "calls": await self._calls(group, agent),
             "steers": [{"id": s.id, "text": s.text, "by": s.by} for s in agent.steers],
             "tools": self._tools(group, agent),
@@ -61,6 +63,13 @@ class Pages:
             "stop": await reader.stop_proof(agent_id),
             "members": [{"id": m.id, "name": m.name, "kind": m.kind.value} for m in group.members.values()],
         }
+
+    async def _reason(self, agent: Agent) -> str:
+        """Why it failed; empty when it did not. The driver's own words come first: they say what was wrong."""
+        if agent.status is not AgentStatus.FAILED:
+            return ""
+        reason, said = await end_reason(self._dispatcher.ledger.reader, agent.id)
+        return f"{said} Then {reason}" if said and said not in reason else reason
 
     async def _calls(self, group: Group, agent: Agent) -> list[dict[str, Any]]:
         if not agent.calls:

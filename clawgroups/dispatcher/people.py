@@ -7,14 +7,16 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from clawgroups.dispatcher.records import hand_back_record, reassign_record
+from clawgroups.dispatcher.records import Meanwhile, hand_back_record, lapse_record, person_record
 from clawgroups.dispatcher.reports import propose
 from clawgroups.errors import Invalid, LinkError
 from clawgroups.group import commands as cmd
 from clawgroups.group.group_tools import GROUP_TOOLS
-from clawgroups.group.state import Agent, Group
-from clawgroups.group.thread import Entry, ToolCall
+from clawgroups.group.members import MemberKind
+from clawgroups.group.state import Agent, AgentStatus, Group
+from clawgroups.group.thread import ToolCall
 from clawgroups.group.tools import ToolSpec
+from clawgroups.ledger.histories import away_since
 from clawgroups.link import messages as ms
 
 if TYPE_CHECKING:
@@ -74,16 +76,28 @@ class People:
     async def preview(self, agent_id: str, note: str) -> str:
         """Exactly what the agent would be told now."""
         group, agent = await self._dispatcher.agent(agent_id)
-        person = agent.driver.member if agent.driver else ""
-        entries = await self._since_take_over(agent_id)
-        files, diff = await self._changes_or_none(agent_id)
-        name = group.members[person].name if person in group.members else "A person"
-        return hand_back_record(person=name, note=note, entries=entries, files=files, diff=diff)
+        since = await away_since(self._dispatcher.ledger.reader, agent_id)
+        return hand_back_record(_who_drove(group, agent), note, await self._meanwhile(group, agent_id, since))
 
-    async def _since_take_over(self, agent_id: str) -> list[Entry]:
-        taken = await self._dispatcher.ledger.reader.last_take_over(agent_id)
-        after = taken[0] if taken else 0
-        return await self._dispatcher.ledger.reader.transcript(agent_id, after=after, limit=THREAD, for_driver=True)
+    async def told(self, command: cmd.ResumeAgent, actor: str) -> cmd.ResumeAgent:
+        """The same with the record for an agent from which a person took the wheel and went away."""
+        group, agent = await self._dispatcher.agent(command.agent)
+        if agent.status is not AgentStatus.PAUSED or agent.seat or agent.paused_by == agent.member:
+            return command  # nothing to tell, or the person's seat is not proved to have stopped: the rules refuse then
+        since = await away_since(self._dispatcher.ledger.reader, agent.id)
+        if not since:
+            return command
+        meanwhile = await self._meanwhile(group, agent.id, since)
+        record = lapse_record(_who_drove(group, agent), _name(group, actor), meanwhile)
+        return cmd.ResumeAgent(agent=agent.id, epoch=agent.epoch, record=record)
+
+    async def _meanwhile(self, group: Group, agent_id: str, since: int) -> Meanwhile:
+        """Everything since event ``since``, by which a person got the wheel."""
+        reader = self._dispatcher.ledger.reader
+        entries = await reader.transcript(agent_id, after=since, limit=THREAD, for_driver=True) if since else []
+        files, diff = await self._changes_or_none(agent_id)
+        people = {m.id: m.name for m in group.members.values() if m.kind is MemberKind.PERSON}
+        return Meanwhile(people=people, entries=entries, files=files, diff=diff)
 
     async def _changes_or_none(self, agent_id: str) -> tuple[list[dict[str, Any]] | None, str]:
         """None for the files where no runner can look: a hand-back must not wait for that, but it must say so."""
@@ -95,12 +109,14 @@ class People:
         return None, ""
 
     async def changes(self, agent_id: str) -> tuple[list[dict[str, Any]], str]:
-        """(files with their status, diff) since the last take-over; empty where no runner can look."""
+        """(files with their status, diff) since people took the wheel, or did last; empty where no runner can look."""
         group, agent = await self._dispatcher.agent(agent_id)
-        taken = await self._dispatcher.ledger.reader.last_take_over(agent_id)
-        since = ""
-        if taken is not None:
-            since = await self._dispatcher.ledger.reader.last_snapshot(agent_id, before=taken[0])
+        reader = self._dispatcher.ledger.reader
+        taken = await away_since(reader, agent_id)
+        if not taken:
+            last = await reader.last_take_over(agent_id)
+            taken = last[0] if last else 0
+        since = await reader.last_snapshot(agent_id, before=taken) if taken else ""
         link = self._dispatcher.crew.link_of(agent_id) or self._dispatcher.crew.any_link()
         if link is None:
             return [], ""
@@ -119,14 +135,11 @@ class People:
         return body
 
     async def reassign(self, agent_id: str, actor: str, *, to: str, reason: str) -> Agent:
-        """Gives the task to another member, with a record of why."""
+        """Gives the task to another member, who is told why, and what people did since another driver last drove."""
         group, agent = await self._dispatcher.agent(agent_id)
         await self._bring(group, to, actor)
-        entries = await self._since_take_over(agent_id) if agent.driven_by_person else []
-        former = agent.driver.member if agent.driver else agent.member
-        record = reassign_record(
-            former=_name(group, former), by=_name(group, actor), reason=reason, entries=entries[-50:]
-        )
+        since = await away_since(self._dispatcher.ledger.reader, agent_id)
+        record = person_record(_who_drove(group, agent), await self._meanwhile(group, agent_id, since)) if since else ""
         command = cmd.Reassign(agent=agent_id, to=to, reason=reason, record=record)
         return await self._dispatcher.agent_command(command, actor)
 
@@ -135,6 +148,12 @@ class People:
         member = self._dispatcher.house_members().get(member_id)
         if member is not None and member_id not in group.members:
             await self._dispatcher.command(group.id, cmd.AddMember(member), actor)
+
+
+def _who_drove(group: Group, agent: Agent) -> str:
+    """The person at the wheel, or who lost it to the pause."""
+    person = agent.driver.member if agent.driver else agent.paused_by
+    return group.members[person].name if person in group.members else "A person"
 
 
 def _name(group: Group, member_id: str) -> str:

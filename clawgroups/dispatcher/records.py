@@ -1,72 +1,98 @@
-"""The words that an agent is told at a hand-back or a reassignment: what happened while it stood still."""
+"""The words that an agent is told about what people did at its wheel, at a hand-back or when it goes on otherwise."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec import Struct
+
+from clawgroups.group.briefing import GO_ON, interrupted_call
+from clawgroups.group.state import Fate
 from clawgroups.group.thread import Entry
 
 DIFF_CHARS = 12_000
-FATES = {
-    "unknown": "its outcome is unknown: look before you do it again",
-    "not_started": "it was never started",
-    "done": "it was done",
-    "failed": "it failed",
-    "denied": "it was denied",
-}
+LOST = (Fate.UNKNOWN, Fate.NOT_STARTED)
 
 
-def hand_back_record(
-    *,
-    person: str,
-    note: str,
-    entries: Sequence[Entry],
-    files: Sequence[dict[str, Any]] | None,
-    diff: str,
-) -> str:
-    """The hand-back record. ``entries``: the thread since the person took the wheel; ``files``: None for unknown."""
+class Meanwhile(Struct, frozen=True):
+    """What happened since a person took the wheel. ``people``: id to name; ``files``: None for unknown."""
+
+    people: Mapping[str, str]
+    entries: Sequence[Entry]
+    files: Sequence[dict[str, Any]] | None
+    diff: str
+
+
+def hand_back_record(person: str, note: str, meanwhile: Meanwhile) -> str:
+    """What is told when ``person`` gives the wheel back."""
     lines = [f"{person} took over your work and now hands it back to you. This is what happened meanwhile."]
-    lines += _interrupted(entries)
-    lines += _done_by(person, entries)
-    lines += _files(files, diff)
+    lines += _told(person, meanwhile)
     if note.strip():
         lines += ["", f"{person}'s note to you:", note.strip()]
-    lines += ["", "Go on from here. Do not repeat what is done already."]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", GO_ON])
 
 
-def reassign_record(*, former: str, by: str, reason: str, entries: Sequence[Entry]) -> str:
-    """What the new driver of a reassigned task is told."""
-    lines = [f"{by} gave this task to you. {former} worked on it before; everything above is its work."]
-    lines += _interrupted(entries)
-    if reason.strip():
-        lines += ["", f"The reason: {reason.strip()}"]
-    lines += ["", "Go on from here."]
-    return "\n".join(lines)
+def lapse_record(person: str, resumed_by: str, meanwhile: Meanwhile) -> str:
+    """What is told when ``person`` has lost the wheel to a pause and somebody lets the agent go on."""
+    lines = [
+        f"{person} took over your work and went away without handing it back; you stood still until {resumed_by} let "
+        "you go on. This is what happened meanwhile."
+    ]
+    return "\n".join([*lines, *_told(person, meanwhile), "", GO_ON])
 
 
-def _interrupted(entries: Sequence[Entry]) -> list[str]:
+def person_record(person: str, meanwhile: Meanwhile) -> str:
+    """The part of a reassignment's record that tells what ``person`` did."""
+    return "\n".join(_told(person, meanwhile)).strip()
+
+
+def _told(person: str, meanwhile: Meanwhile) -> list[str]:
+    return [
+        *_interrupted(meanwhile),
+        *_done(person, meanwhile),
+        *_files(meanwhile.files, meanwhile.diff),
+    ]
+
+
+def _interrupted(meanwhile: Meanwhile) -> list[str]:
     lines = []
-    if any(entry.unfinished for entry in entries):
+    if any(entry.unfinished for entry in meanwhile.entries):
         lines.append("Your last turn was interrupted; its text so far is kept above, marked as unfinished.")
-    for entry in entries:
-        if entry.role == "tool" and entry.fate in ("unknown", "not_started"):
-            lines.append(f"Your call {entry.name} ({entry.call_id}) was interrupted: {FATES[entry.fate]}.")
+    by_people = {
+        call.id: entry.by for entry in meanwhile.entries if entry.by in meanwhile.people for call in entry.calls
+    }
+    for entry in meanwhile.entries:
+        if entry.role == "tool" and entry.fate in LOST:
+            person = meanwhile.people.get(by_people.get(entry.call_id, ""))
+            whose = f"{person}'s" if person else "Your"
+            lines.append(interrupted_call(whose, entry.name, entry.call_id, Fate(entry.fate)))
     return ["", *lines] if lines else []
 
 
-def _done_by(person: str, entries: Sequence[Entry]) -> list[str]:
-    lines = []
-    for entry in entries:
-        if entry.role != "assistant" or entry.unfinished:
+def _done(person: str, meanwhile: Meanwhile) -> list[str]:
+    """Each person's turns and calls under their name, in the order in which they came to the wheel."""
+    fates = {entry.call_id: entry.fate for entry in meanwhile.entries if entry.role == "tool"}
+    done: dict[str, list[str]] = {}
+    for entry in meanwhile.entries:
+        if entry.role != "assistant" or entry.unfinished or entry.by not in meanwhile.people:
             continue
+        lines = done.setdefault(entry.by, [])
         if entry.content.strip():
             lines.append(f"- wrote: {_short(entry.content)}")
-        lines += [f"- called {call.name} with {_short(call.arguments)}" for call in entry.calls]
-    if not lines:
+        lines += [f"- called {call.name} with {_short(call.arguments)}{_end(fates, call.id)}" for call in entry.calls]
+    if not done:
         return ["", f"{person} wrote no turn and called no tool."]
-    return ["", f"{person} acted in your place (the turns and calls stand above as ordinary ones):", *lines]
+    told = []
+    for who, lines in done.items():
+        name = meanwhile.people[who]
+        told += ["", f"{name} acted in your place (the turns and calls stand above as ordinary ones):", *lines]
+    return told
+
+
+def _end(fates: Mapping[str, str], call: str) -> str:
+    fate = fates.get(call, "")
+    return f" ({fate.replace('_', ' ')})" if fate not in ("", Fate.DONE) else ""
 
 
 def _files(files: Sequence[dict[str, Any]] | None, diff: str) -> list[str]:

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from clawgroups.group.event_base import AgentEvent
 from clawgroups.group.members import MemberKind
-from clawgroups.group.state import CallStatus, Fate, WaitReason
+from clawgroups.group.state import LEASE_MS, CallStatus, Fate, WaitReason
 from clawgroups.group.thread import Usage
 
 
@@ -24,6 +24,7 @@ class AgentCreated(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
     parent_call: str = ""
     conducts: bool = False
     review: bool = False
+    conductor_reviews: bool = False
     depends_on: tuple[str, ...] = ()
     forked_from: str = ""
     forked_step: int = 0
@@ -117,10 +118,11 @@ class SteerDelivered(AgentEvent, frozen=True, kw_only=True):
     by: str
 
 
-class TakeOverAsked(AgentEvent, frozen=True, kw_only=True):
-    """A person takes the wheel at the next step boundary."""
+class TakeOverAsked(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
+    """A person takes the wheel at the next step boundary, with a lease of ``lease_ms``."""
 
     by: str
+    lease_ms: int = LEASE_MS
 
 
 class TakeOverWithdrawn(AgentEvent, frozen=True, kw_only=True):
@@ -164,7 +166,10 @@ class HandedBack(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class Reassigned(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
-    """The task is another member's now. ``record`` is what it is told."""
+    """The task is another member's now. What it is told comes as ``Briefed``, once the old driver has stopped.
+
+    Events of the first versions hold the whole ``record`` instead of a ``briefing``.
+    """
 
     epoch: int
     member: str
@@ -172,6 +177,14 @@ class Reassigned(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
     former: str = ""
     reason: str = ""
     record: str = ""
+    briefing: str = ""
+
+
+class Briefed(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
+    """The new driver is told why it drives and what became of the calls in flight. ``by``: who drove before."""
+
+    text: str
+    by: str = ""
 
 
 class SeatLost(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
@@ -193,11 +206,15 @@ class LeaseRenewed(AgentEvent, frozen=True, kw_only=True):
     lease_until: int
 
 
-class LeaseLapsed(AgentEvent, frozen=True, kw_only=True):
-    """The person at the wheel went away: the wheel goes to a pause, never back by itself."""
+class LeaseLapsed(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
+    """The person at the wheel went away: the wheel goes to a pause, never back by itself.
+
+    ``untold``: whoever drives next has to be told what the person did.
+    """
 
     epoch: int
     member: str
+    untold: bool = False
 
 
 class PauseAsked(AgentEvent, frozen=True, kw_only=True):
@@ -213,10 +230,11 @@ class AgentPaused(AgentEvent, frozen=True, kw_only=True):
     by: str
 
 
-class AgentResumed(AgentEvent, frozen=True, kw_only=True):
-    """It is queued again."""
+class AgentResumed(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
+    """It is queued again. ``record`` tells what a person did whose lease had run out."""
 
     by: str
+    record: str = ""
 
 
 class AgentHeld(AgentEvent, frozen=True, kw_only=True):
@@ -275,6 +293,12 @@ class AgentHandedUp(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
     """Its parent ended; the parent's parent has it now (empty: nobody)."""
 
     parent: str = ""
+
+
+class AgentAwaited(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
+    """Which call of its parent gets its next message (empty: none does, it comes as words)."""
+
+    call: str = ""
 
 
 class LateWriteKept(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):

@@ -17,7 +17,6 @@ from clawgroups.group.state import (
 )
 from clawgroups.group.thread import Entry
 
-LEASE_MS = 120_000
 SAME_FAILURES = 3  # the same call failing this often in a row is no accident
 AT_WORK = (AgentStatus.DRIVING, AgentStatus.WAITING)
 ACCEPT_CHOICES = (ev.Choice("accept", "Accept"), ev.Choice("reject", "Send back", needs="text"))
@@ -35,7 +34,7 @@ def boundary(draft: Draft, agent_id: str) -> None:
     if agent.calls or agent.status not in AT_WORK or agent.hold:
         return
     if agent.asked_by:
-        take_wheel(draft, agent, agent.asked_by, LEASE_MS)
+        take_wheel(draft, agent, agent.asked_by, agent.asked_lease)
         return
     if agent.final and not agent.steers:
         finish(draft, agent)
@@ -194,8 +193,25 @@ def finish(draft: Draft, agent: Agent) -> None:
         draft.add(ev.AgentHeld(agent=agent.id, reason=WaitReason.REVIEW))
         title = f"{agent.name} delivers its work for review."
         draft.open_request(agent.id, RequestKind.REVIEW, title, detail=agent.result[:2_000], choices=ACCEPT_CHOICES)
+        if agent.conductor_reviews:
+            _show_draft(draft, agent)
         return
     end_done(draft, agent)
+
+
+def _show_draft(draft: Draft, child: Agent) -> None:
+    """Gives the call that waits for this sub-agent its draft: only then can a conductor's next turn review it."""
+    parent = draft.group.agents.get(child.parent)
+    if parent is None or parent.ended:
+        return  # people review it then
+    told = f"{child.name} ({child.id}) delivers this for your review. Call review to accept it or to send it back"
+    told = f"{told} with reasons; until then it is a draft.\n\n{child.result}"
+    if not (child.parent_call and parent.call(child.parent_call)):
+        queue_words(draft, parent.id, told, child.id)
+        return
+    draft.add(ev.AgentAwaited(agent=child.id))
+    close_call(draft, parent.id, child.parent_call, Fate.DONE, told, by=child.id)
+    boundary(draft, parent.id)
 
 
 def withdraw_all(draft: Draft, agent: Agent) -> None:
@@ -209,13 +225,14 @@ def withdraw_all(draft: Draft, agent: Agent) -> None:
                 ask_for_limit(draft, other, *reached)
 
 
-def end_done(draft: Draft, agent: Agent) -> None:
-    """Ends with a result, which goes to the parent as one message."""
+def end_done(draft: Draft, agent: Agent, *, tell: bool = True) -> None:
+    """Ends with a result, which goes to the parent as one message unless it has it already."""
     withdraw_all(draft, agent)
     draft.add(ev.AgentFinished(agent=agent.id, result=agent.result))
     if agent.seat:
         draft.then(fx.Stop(agent.id, agent.seat, report=False))
-    answer_parent(draft, agent, Fate.DONE, agent.result)
+    if tell:
+        answer_parent(draft, agent, Fate.DONE, agent.result)
     end_group_when_over(draft)
 
 

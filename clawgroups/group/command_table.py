@@ -136,6 +136,8 @@ ROWS: tuple[Row, ...] = (
     _row("answer a question", "a person", "answered_once", to={S.ANSWER: S.DRIVING}),
     _row("accept the work", "a person", "answered_once", to={S.REVIEW: S.DONE}),
     _row("reject the work, with reasons", "a person", "answered_once", to={S.REVIEW: S.DRIVING}),
+    _row("accept it by the tool review", "its conductor", "review", to={S.REVIEW: S.DONE}),
+    _row("reject it by the tool review, with reasons", "its conductor", "review", to={S.REVIEW: S.DRIVING}),
     _row("raise the limit", "a person", "answered_once", to={S.BUDGET: S.DRIVING}),
     _row("launch", "the dispatcher", "launch", to={S.QUEUED: S.DRIVING}),
     _row(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from clawgroups.group.members import Member
-from clawgroups.group.state import Fate, Limits
+from clawgroups.group.state import LEASE_MS, Fate, Limits
 from clawgroups.group.thread import Usage
 from clawgroups.group.tools import Policy
 
@@ -184,7 +184,7 @@ class TakeOver(AgentCommand, frozen=True, kw_only=True):
     """A person wants the wheel, now or after this step."""
 
     after_step: bool = False
-    lease_ms: int = 120_000
+    lease_ms: int = LEASE_MS
 
 
 class WithdrawTakeOver(AgentCommand, frozen=True, kw_only=True):
@@ -195,7 +195,7 @@ class RenewLease(AgentCommand, frozen=True, kw_only=True):
     """The person at the wheel is still there."""
 
     epoch: int
-    lease_ms: int = 120_000
+    lease_ms: int = LEASE_MS
 
 
 class LapseLease(AgentCommand, frozen=True, kw_only=True):
@@ -212,7 +212,7 @@ class HandBack(AgentCommand, frozen=True, kw_only=True):
 
 
 class Reassign(AgentCommand, frozen=True, kw_only=True):
-    """Gives the task to another member."""
+    """Gives the task to another member. ``record``: what people did at the wheel, for the new driver to read."""
 
     to: str
     reason: str = ""
@@ -230,7 +230,10 @@ class PauseAgent(AgentCommand, frozen=True, kw_only=True):
 
 
 class ResumeAgent(AgentCommand, frozen=True, kw_only=True):
-    """Queues it again."""
+    """Queues it again. ``record``: what a person did whose lease had run out, as of ``epoch``."""
+
+    epoch: int | None = None
+    record: str = ""
 
 
 class CancelAgent(AgentCommand, frozen=True, kw_only=True):

@@ -54,7 +54,12 @@ class Draft:
         self.events.append(recorded)
 
     def then(self, effect: fx.Effect) -> None:
-        """Adds something to do once the events are in the ledger."""
+        """Adds something to do once the events are in the ledger.
+
+        Who is stopped in the same decision is not told to go on first: an effect carries the epoch after the decision.
+        """
+        if isinstance(effect, fx.Stop):
+            self.effects = [e for e in self.effects if not (isinstance(e, fx.Proceed) and e.agent == effect.agent)]
         self.effects.append(effect)
 
     def tell(self, agent: str, entry: Entry) -> None:

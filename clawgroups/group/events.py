@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from clawgroups.group.agent_events import (
+    AgentAwaited,
     AgentCancelled,
     AgentCreated,
     AgentFailed,
@@ -19,6 +20,7 @@ from clawgroups.group.agent_events import (
     AgentRequeued,
     AgentResumed,
     AgentUnheld,
+    Briefed,
     CallClosed,
     CallProposed,
     CallReleased,
@@ -54,6 +56,7 @@ from clawgroups.group.group_events import (
     GroupCreated,
     GroupFinished,
     GroupPaused,
+    GroupReopened,
     GroupResumed,
     GroupStarted,
     LimitsChanged,
@@ -74,6 +77,7 @@ from clawgroups.group.request_events import (
 __all__ = [
     "EVENTS",
     "KINDS",
+    "AgentAwaited",
     "AgentCancelled",
     "AgentCreated",
     "AgentEvent",
@@ -85,6 +89,7 @@ __all__ = [
     "AgentRequeued",
     "AgentResumed",
     "AgentUnheld",
+    "Briefed",
     "CallClosed",
     "CallProposed",
     "CallReleased",
@@ -99,6 +104,7 @@ __all__ = [
     "GroupCreated",
     "GroupFinished",
     "GroupPaused",
+    "GroupReopened",
     "GroupResumed",
     "GroupStarted",
     "HandedBack",

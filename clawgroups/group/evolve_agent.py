@@ -10,7 +10,19 @@ from msgspec.structs import replace
 from clawgroups.group import events as ev
 from clawgroups.group.evolve_rules import AGENT_RULES, on_agent
 from clawgroups.group.members import MemberKind
-from clawgroups.group.state import Agent, AgentStatus, Call, CallStatus, Fate, Seat, Steer, Streak, WaitReason
+from clawgroups.group.state import (
+    LEASE_MS,
+    Agent,
+    AgentStatus,
+    Briefing,
+    Call,
+    CallStatus,
+    Fate,
+    Seat,
+    Steer,
+    Streak,
+    WaitReason,
+)
 from clawgroups.group.tools import GROUP_TOOL_NAMES
 
 __all__ = ["AGENT_RULES", "settle"]
@@ -39,7 +51,8 @@ def _wait_of(agent: Agent) -> WaitReason:
 
 
 def _seat(member: str, kind: MemberKind, at: int, lease_until: int = 0) -> Seat:
-    return Seat(member=member, kind=kind, since=at, lease_until=lease_until)
+    lease_ms = lease_until - at if lease_until else LEASE_MS
+    return Seat(member=member, kind=kind, since=at, lease_until=lease_until, lease_ms=lease_ms)
 
 
 @on_agent(ev.DriverGranted)
@@ -150,7 +163,7 @@ def _steer_delivered(agent: Agent, event: ev.SteerDelivered, at: int) -> Agent:
 
 @on_agent(ev.TakeOverAsked)
 def _take_over_asked(agent: Agent, event: ev.TakeOverAsked, at: int) -> Agent:
-    return replace(agent, asked_by=event.by)
+    return replace(agent, asked_by=event.by, asked_lease=event.lease_ms)
 
 
 @on_agent(ev.TakeOverWithdrawn)
@@ -202,6 +215,7 @@ def _handed_back(agent: Agent, event: ev.HandedBack, at: int) -> Agent:
         seat=event.epoch,
         failing=Streak(),
         taken_step=0,
+        untold=False,
     )
     return settle(given)
 
@@ -224,12 +238,28 @@ def _reassigned(agent: Agent, event: ev.Reassigned, at: int) -> Agent:
         not_before=0,
         attempts=0,
         driver=_seat(event.member, event.member_kind, at),
+        untold=False,
+        briefing=_briefing(agent, event),
     )
     if agent.seat:
         return replace(given, status=AgentStatus.HANDING_OVER)
     if agent.status is AgentStatus.QUEUED:
         return replace(given, driver=None)
     return _seated(given)
+
+
+def _briefing(agent: Agent, event: ev.Reassigned) -> Briefing | None:
+    """One that was not told before the task was given on is told too: its words must not be lost."""
+    if not event.briefing:
+        return agent.briefing
+    waits = agent.briefing
+    text = f"{waits.text}\n\n{event.briefing}" if waits else event.briefing
+    return Briefing(former=waits.former if waits else event.former, text=text)
+
+
+@on_agent(ev.Briefed)
+def _briefed(agent: Agent, event: ev.Briefed, at: int) -> Agent:
+    return replace(agent, briefing=None)
 
 
 @on_agent(ev.SeatLost)
@@ -250,12 +280,13 @@ def _seat_restored(agent: Agent, event: ev.SeatRestored, at: int) -> Agent:
 def _lease_renewed(agent: Agent, event: ev.LeaseRenewed, at: int) -> Agent:
     if agent.driver is None:
         return agent
-    return replace(agent, driver=replace(agent.driver, lease_until=event.lease_until))
+    lease_ms = event.lease_until - at
+    return replace(agent, driver=replace(agent.driver, lease_until=event.lease_until, lease_ms=lease_ms))
 
 
 @on_agent(ev.LeaseLapsed)
 def _lease_lapsed(agent: Agent, event: ev.LeaseLapsed, at: int) -> Agent:
-    return _standing_still(agent, event.epoch, event.member)
+    return replace(_standing_still(agent, event.epoch, event.member), untold=agent.untold or event.untold)
 
 
 @on_agent(ev.PauseAsked)
@@ -283,6 +314,8 @@ def _standing_still(agent: Agent, epoch: int, by: str) -> Agent:
 
 @on_agent(ev.AgentResumed)
 def _agent_resumed(agent: Agent, event: ev.AgentResumed, at: int) -> Agent:
+    if event.record:
+        agent = replace(agent, untold=False, former="", taken_step=0)
     if agent.status is AgentStatus.PAUSED:
         return replace(agent, status=AgentStatus.QUEUED, paused_by="")
     return replace(agent, pausing="")
@@ -351,6 +384,11 @@ def _agent_failed(agent: Agent, event: ev.AgentFailed, at: int) -> Agent:
 @on_agent(ev.AgentCancelled)
 def _agent_cancelled(agent: Agent, event: ev.AgentCancelled, at: int) -> Agent:
     return replace(_at_the_end(agent, AgentStatus.CANCELLED), epoch=event.epoch)
+
+
+@on_agent(ev.AgentAwaited)
+def _agent_awaited(agent: Agent, event: ev.AgentAwaited, at: int) -> Agent:
+    return replace(agent, parent_call=event.call)
 
 
 @on_agent(ev.AgentHandedUp)

@@ -56,6 +56,11 @@ def _group_finished(group: Group, event: ev.GroupFinished, at: int) -> Group:
     return replace(group, status=GroupStatus.FINISHED, ended_at=at)
 
 
+@on_group(ev.GroupReopened)
+def _group_reopened(group: Group, event: ev.GroupReopened, at: int) -> Group:
+    return replace(group, status=GroupStatus.RUNNING, ended_at=0, started_at=group.started_at or at)
+
+
 @on_group(ev.MemberJoined)
 def _member_joined(group: Group, event: ev.MemberJoined, at: int) -> Group:
     return replace(group, members={**group.members, event.member.id: event.member})
@@ -103,6 +108,7 @@ def _agent_created(group: Group, event: ev.AgentCreated, at: int) -> Group:
         parent_call=event.parent_call,
         conducts=event.conducts,
         review=event.review,
+        conductor_reviews=event.conductor_reviews,
         depends_on=event.depends_on,
         forked_from=event.forked_from,
         forked_step=event.forked_step,

@@ -47,6 +47,10 @@ class GroupFinished(Event, frozen=True):
     """Every sub-agent has ended."""
 
 
+class GroupReopened(Event, frozen=True):
+    """Work was added to a group that had ended: it runs again."""
+
+
 class MemberJoined(Event, frozen=True):
     """A member was brought in, or its profile changed."""
 

@@ -8,24 +8,27 @@ returns one message.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from clawgroups.errors import ClawError, NotFound
+from clawgroups.errors import ClawError
 from clawgroups.group import events as ev
 from clawgroups.group.boundary import close_call
-from clawgroups.group.commands import Reassign
+from clawgroups.group.child_tools import ReassignTask, Review, named, reassign_task, review
 from clawgroups.group.draft import Draft
-from clawgroups.group.rules_wheel import reassign
-from clawgroups.group.state import Agent, CallStatus, Fate, RequestKind
+from clawgroups.group.state import Agent, CallStatus, Fate, RequestKind, WaitReason
 from clawgroups.group.tools import ToolSpec
 
 
 def _text(description: str) -> dict[str, str]:
     return {"type": "string", "description": description}
+
+
+def _one_of(description: str, *choices: str) -> dict[str, Any]:
+    return {"type": "string", "enum": list(choices), "description": description}
 
 
 def _spec(tool: str, about: str, required: list[str], /, **properties: Any) -> ToolSpec:
@@ -51,7 +54,12 @@ SPECS: tuple[ToolSpec, ...] = (
         prompt=_text("The task for the agent to perform"),
         title=_text("A few words that people see on the wall"),
         member=_text("Member that should drive it, by id or name"),
-        acceptance=_text("What must hold for the result to be accepted; a person reviews it then"),
+        acceptance=_text("What must hold for the result to be accepted; a person reviews it, unless review says else"),
+        review=_one_of(
+            "Who accepts the result or sends it back. With 'conductor' this call returns a draft: review it",
+            "person",
+            "conductor",
+        ),
         depends_on={
             "type": "array",
             "items": {"type": "string"},
@@ -60,8 +68,18 @@ SPECS: tuple[ToolSpec, ...] = (
     ),
     _spec("list_members", "List who can do work here, with their skills and load.", []),
     _spec(
+        "review",
+        "Accept the draft of a sub-agent whose work waits for your review, or send it back with reasons. "
+        "Sent back, it goes on, and this call returns its next message.",
+        ["agent", "decision"],
+        agent=_text("The sub-agent, by title, name or id"),
+        decision=_one_of("accept: the draft is its result; reject: it has to go on", "accept", "reject"),
+        reasons=_text("What must change, when you reject it; the sub-agent reads it"),
+    ),
+    _spec(
         "reassign_task",
-        "Give the task of one of your sub-agents to another member.",
+        "Give the task of one of your sub-agents to another member and wait for its message. One that has ended, "
+        "whether it failed, was cancelled or was done, begins again from its last step, with its thread and files.",
         ["agent", "member"],
         agent=_text("The sub-agent, by title, name or id"),
         member=_text("Who should drive it from now on, by id or name"),
@@ -101,17 +119,12 @@ class _AssignTask(Struct, forbid_unknown_fields=True):
     title: str = ""
     member: str = ""
     acceptance: str = ""
+    review: Literal["", "person", "conductor"] = ""
     depends_on: list[str] = []
 
 
 class _ListMembers(Struct, forbid_unknown_fields=True):
     pass
-
-
-class _ReassignTask(Struct, forbid_unknown_fields=True):
-    agent: str
-    member: str
-    reason: str = ""
 
 
 class _AskPerson(Struct, forbid_unknown_fields=True):
@@ -166,7 +179,7 @@ def _assign_task(draft: Draft, agent: Agent, call_id: str, args: _AssignTask) ->
         return
     wanted = args.member or role.member or draft.group.worker or agent.member
     member = draft.member(wanted)
-    needed = tuple(_named(draft, agent, name).id for name in args.depends_on)
+    needed = tuple(named(draft, agent, name).id for name in args.depends_on)
     number = draft.group.agents_made + 1
     title = (args.title or args.prompt.strip().split("\n", 1)[0])[:120]
     draft.add(
@@ -181,21 +194,12 @@ def _assign_task(draft: Draft, agent: Agent, call_id: str, args: _AssignTask) ->
             acceptance=args.acceptance,
             parent=agent.id,
             parent_call=call_id,
-            review=bool(args.acceptance),
+            review=bool(args.acceptance or args.review),
+            conductor_reviews=args.review == "conductor",
             depends_on=needed,
         )
     )
     set_call_status(draft, agent.id, call_id, CallStatus.CHILD)
-
-
-def _named(draft: Draft, conductor: Agent, wanted: str) -> Agent:
-    """The newest of the conductor's sub-agents with that title, name or id. Raises NotFound naming those there are."""
-    children = draft.group.children(conductor.id)
-    for child in reversed(children):
-        if wanted in (child.title, child.name, child.id):
-            return child
-    known = ", ".join(child.title for child in children[-20:]) or "none yet"
-    raise NotFound(f"You have no sub-agent {wanted!r}.", hint=f"Assigned so far: {known}.")
 
 
 def set_call_status(draft: Draft, agent_id: str, call_id: str, status: CallStatus) -> None:
@@ -210,12 +214,6 @@ def _list_members(draft: Draft, agent: Agent, call_id: str, args: _ListMembers) 
         for m in draft.group.members.values()
     ]
     _done(draft, agent, call_id, "\n".join(lines))
-
-
-def _reassign_task(draft: Draft, agent: Agent, call_id: str, args: _ReassignTask) -> None:
-    child, member = _named(draft, agent, args.agent), draft.member(args.member)
-    reassign(draft, Reassign(agent=child.id, to=member.id, reason=args.reason, record=args.reason))
-    _done(draft, agent, call_id, f"{child.name} is {member.name}'s now.")
 
 
 def _ask_person(draft: Draft, agent: Agent, call_id: str, args: _AskPerson) -> None:
@@ -242,6 +240,11 @@ def _finish(draft: Draft, agent: Agent, call_id: str, args: _Finish) -> None:
         text = f"finish: these calls of the same turn have no answer yet: {', '.join(others)}. Call finish by itself."
         _fail(draft, agent.id, call_id, text)
         return
+    drafts = [c.name for c in draft.group.children(agent.id) if c.conductor_reviews and c.hold is WaitReason.REVIEW]
+    if drafts:
+        text = f"finish: your review is waited for by {', '.join(drafts)}. Accept their work or send it back first."
+        _fail(draft, agent.id, call_id, text)
+        return
     draft.add(ev.ResultGiven(agent=agent.id, result=args.result))
     _done(draft, agent, call_id, "The task ends with this result.")
 
@@ -250,7 +253,8 @@ _TOOLS: dict[str, tuple[Any, Callable[[Draft, Agent, str, Any], None]]] = {
     "create_subagent": (_CreateSubagent, _create_subagent),
     "assign_task": (_AssignTask, _assign_task),
     "list_members": (_ListMembers, _list_members),
-    "reassign_task": (_ReassignTask, _reassign_task),
+    "review": (Review, review),
+    "reassign_task": (ReassignTask, reassign_task),
     "ask_person": (_AskPerson, _ask_person),
     "post_message": (_PostMessage, _post_message),
     "finish": (_Finish, _finish),

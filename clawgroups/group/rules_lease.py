@@ -35,6 +35,7 @@ def lapse_lease(draft: Draft, command: cmd.LapseLease) -> None:
     draft.withdraw(agent.id, RequestKind.STALL, RequestKind.TASK)
     if agent.hold:
         draft.add(ev.AgentUnheld(agent=agent.id))
-    draft.add(ev.LeaseLapsed(agent=agent.id, epoch=agent.epoch + 1, member=driver.member))
+    untold = driver.member != agent.member  # nobody has to be told what they did themselves
+    draft.add(ev.LeaseLapsed(agent=agent.id, epoch=agent.epoch + 1, member=driver.member, untold=untold))
     if agent.seat and agent.status is not AgentStatus.HANDING_OVER:
         draft.then(fx.Stop(agent.id, agent.seat))

@@ -7,12 +7,12 @@ from clawgroups.group import commands as cmd
 from clawgroups.group import effects as fx
 from clawgroups.group import events as ev
 from clawgroups.group.boundary import (
-    LEASE_MS,
     STALL_CHOICES,
     deliver_steers,
     pause,
     take_wheel,
 )
+from clawgroups.group.briefing import brief
 from clawgroups.group.draft import Draft, refuse
 from clawgroups.group.rules_launch import grant
 from clawgroups.group.state import (
@@ -57,7 +57,7 @@ def report_stopped(draft: Draft, command: cmd.ReportStopped) -> None:
             detail=command.detail,
             partial=command.partial,
             partial_reasoning=command.partial_reasoning,
-            by=agent.former or agent.member,
+            by=agent.briefing.former if agent.briefing else agent.former or agent.member,
             snapshot=command.snapshot,
         )
     )
@@ -66,11 +66,18 @@ def report_stopped(draft: Draft, command: cmd.ReportStopped) -> None:
         if call.status is CallStatus.RELEASED:
             end = ends.get(call.id) or cmd.CallEnd(call.id, Fate.UNKNOWN, LOST)
             _settle_fate(draft, agent.id, call, end)
+    brief(draft, agent.id, _closed_since(draft, agent), unfinished=bool(command.partial or command.partial_reasoning))
     _begin_after_stop(draft, agent)
 
 
 def _settle_fate(draft: Draft, agent_id: str, call: Call, end: cmd.CallEnd) -> None:
     draft.add(ev.CallClosed(agent=agent_id, call=call.id, name=call.name, fate=end.fate, content=end.content))
+
+
+def _closed_since(draft: Draft, before: Agent) -> list[ev.CallClosed]:
+    """The calls in flight that this decision has given their end."""
+    closed = [recorded.event for recorded in draft.events if isinstance(recorded.event, ev.CallClosed)]
+    return [call for call in closed if call.agent == before.id]
 
 
 def _begin_after_stop(draft: Draft, before: Agent) -> None:
@@ -91,6 +98,7 @@ def lose_seat(draft: Draft, command: cmd.LoseSeat) -> None:
     for call in agent.calls:
         if call.status is CallStatus.RELEASED:
             _lose_call(draft, agent, call, may_repeat=working and not agent.driven_by_person)
+    brief(draft, agent.id, _closed_since(draft, agent))
     _begin_after_stop(draft, agent)
     if working:
         _reseat(draft, agent.id, command.reason)
@@ -121,7 +129,7 @@ def _reseat(draft: Draft, agent_id: str, reason: str) -> None:
         return
     if not agent.calls and not agent.hold:
         if agent.asked_by:
-            take_wheel(draft, agent, agent.asked_by, LEASE_MS)
+            take_wheel(draft, agent, agent.asked_by, agent.asked_lease)
             return
         if agent.pausing or draft.group.status is GroupStatus.PAUSED:
             pause(draft, agent, agent.pausing or "group")
@@ -159,7 +167,7 @@ def report_failure(draft: Draft, command: cmd.ReportFailure) -> None:
     if failed.hold:
         return  # it waits for something else first; whoever answers that seats a new driver
     if failed.asked_by:
-        take_wheel(draft, failed, failed.asked_by, LEASE_MS)
+        take_wheel(draft, failed, failed.asked_by, failed.asked_lease)
     elif failed.pausing or draft.group.status is GroupStatus.PAUSED:
         pause(draft, failed, failed.pausing or "group")
     elif not failed.driven_by_person and failed.attempts <= REQUEUE.get(command.reason, 0):

@@ -11,11 +11,12 @@ from clawgroups.errors import Invalid, Refused
 from clawgroups.group import commands as cmd
 from clawgroups.group import effects as fx
 from clawgroups.group import events as ev
-from clawgroups.group.boundary import LEASE_MS, boundary, close_call, end_done, end_failed, queue_words, seat_again
+from clawgroups.group.boundary import boundary, close_call, end_failed, queue_words, seat_again
 from clawgroups.group.draft import Draft, refuse
 from clawgroups.group.group_tools import GROUP_TOOLS, run_group_tool
 from clawgroups.group.members import MemberKind
 from clawgroups.group.rules_group import cancel_group
+from clawgroups.group.rules_review import accept_work, send_back
 from clawgroups.group.rules_wheel import reassign
 from clawgroups.group.state import Agent, AgentStatus, Fate, Limits, Request, RequestKind, WaitReason
 from clawgroups.group.tools import Policy
@@ -155,18 +156,13 @@ def _fail(draft: Draft, request: Request, command: cmd.AnswerRequest) -> None:
 
 
 def _accept(draft: Draft, request: Request, command: cmd.AnswerRequest) -> None:
-    draft.add(ev.AgentUnheld(agent=request.agent))
-    end_done(draft, draft.agent(request.agent))
+    accept_work(draft, request.agent)
 
 
 def _reject(draft: Draft, request: Request, command: cmd.AnswerRequest) -> None:
     if not command.text:
         raise Invalid("The reasons are missing.", hint="Say what must change.")
-    queue_words(draft, request.agent, f"Your result was not accepted:\n{command.text}", draft.actor)
-    draft.add(ev.AgentUnheld(agent=request.agent))
-    if draft.agent(request.agent).driven_by_person:
-        draft.add(ev.LeaseRenewed(agent=request.agent, lease_until=draft.at + LEASE_MS))
-    boundary(draft, request.agent)
+    send_back(draft, request.agent, command.text, draft.actor)
 
 
 def _raise(draft: Draft, request: Request, command: cmd.AnswerRequest) -> None:

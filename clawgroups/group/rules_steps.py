@@ -8,7 +8,6 @@ from clawgroups.group import commands as cmd
 from clawgroups.group import effects as fx
 from clawgroups.group import events as ev
 from clawgroups.group.boundary import (
-    LEASE_MS,
     boundary,
     close_call,
 )
@@ -57,8 +56,8 @@ def record_step(draft: Draft, command: cmd.RecordStep) -> None:
             final=final,
         )
     )
-    if agent.driven_by_person:
-        still_there(draft, draft.agent(agent.id), LEASE_MS)
+    if agent.driven_by_person and agent.driver is not None:
+        still_there(draft, draft.agent(agent.id), agent.driver.lease_ms)
         _tell_seat(draft, agent, command.content, calls)
     for call, made in zip(_unique(command.calls), calls, strict=True):
         _begin_call(draft, agent.id, call, made.status)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clawgroups.errors import Invalid, Refused
+from clawgroups.errors import Invalid
 from clawgroups.group import commands as cmd
 from clawgroups.group import effects as fx
 from clawgroups.group import events as ev
@@ -16,8 +16,9 @@ from clawgroups.group.boundary import (
     take_wheel,
     withdraw_all,
 )
+from clawgroups.group.briefing import brief, in_between, reassigned
 from clawgroups.group.draft import LOCAL_ADMIN, Draft, refuse
-from clawgroups.group.members import MemberKind
+from clawgroups.group.members import Member, MemberKind
 from clawgroups.group.rules_launch import invite
 from clawgroups.group.state import Agent, AgentStatus, CallStatus, Fate, RequestKind, WaitReason
 
@@ -46,7 +47,7 @@ def _ask_after_step(draft: Draft, agent: Agent, person: str, lease_ms: int) -> N
     if agent.asked_by:
         who = draft.member(agent.asked_by).name
         refuse("one_driver", agent, f"{who} takes over after this step already.")
-    draft.add(ev.TakeOverAsked(agent=agent.id, by=person))
+    draft.add(ev.TakeOverAsked(agent=agent.id, by=person, lease_ms=lease_ms))
     if agent.hold or agent.driven_by_person:  # no step is under way, so none will end
         take_wheel(draft, draft.agent(agent.id), person, lease_ms)
 
@@ -96,8 +97,11 @@ def hand_back(draft: Draft, command: cmd.HandBack) -> None:
         invite(draft, agent, to)
 
 
-def reassign(draft: Draft, command: cmd.Reassign) -> None:
-    """One transaction: a new epoch and driver; the old one is stopped, its late results are refused."""
+def reassign(draft: Draft, command: cmd.Reassign, by: str = "") -> None:
+    """One transaction: a new epoch and driver; the old one is stopped, its late results are refused.
+
+    ``by`` names who asked when it is not the actor. The new driver is told as soon as nobody else drives.
+    """
     agent = draft.live(command.agent, "reassign")
     to = draft.member(command.to)
     if agent.driver is not None and agent.driver.member == to.id:
@@ -111,13 +115,15 @@ def reassign(draft: Draft, command: cmd.Reassign) -> None:
             member_kind=to.kind,
             former=agent.driver.member if agent.driver else agent.member,
             reason=command.reason,
-            record=command.record,
+            briefing=reassigned(draft, agent, by=by, reason=command.reason, record=command.record),
         )
     )
-    changed = draft.agent(agent.id)
     if agent.seat:
         draft.then(fx.Stop(agent.id, agent.seat))
-    elif changed.status is not AgentStatus.QUEUED:
+    else:
+        brief(draft, agent.id)
+    changed = draft.agent(agent.id)
+    if not agent.seat and changed.status is not AgentStatus.QUEUED:
         deliver_steers(draft, changed)
         draft.then(fx.Drive(agent.id))
     if to.kind is MemberKind.PERSON and changed.status is not AgentStatus.QUEUED:
@@ -155,7 +161,10 @@ def resume_agent(draft: Draft, command: cmd.ResumeAgent) -> None:
         refuse("resume", agent, f"{agent.name} is not paused.")
     if agent.status is AgentStatus.PAUSED and agent.seat:
         refuse("resume", agent, f"{agent.name}'s stop is not proved yet.", "Wait a moment.")
-    draft.add(ev.AgentResumed(agent=agent.id, by=draft.actor))
+    if command.epoch is not None:
+        draft.fence(agent, command.epoch)
+    record = (command.record or in_between(draft, agent)) if agent.untold else command.record
+    draft.add(ev.AgentResumed(agent=agent.id, by=draft.actor, record=record))
 
 
 def cancel_agent(draft: Draft, command: cmd.CancelAgent) -> None:
@@ -200,27 +209,42 @@ def cancel_everybody(draft: Draft) -> None:
 
 
 def fork(draft: Draft, command: cmd.ForkAgent) -> None:
-    """A new sub-agent that shares the thread up to a step; its workspace is restored to what it was then."""
+    """A new sub-agent that shares the thread up to a step; its workspace is restored to what it was then.
+
+    A group that has ended runs again by it: its sub-agents stay ended, the fork is new work in it.
+    """
     agent = draft.agent(command.agent)
     if not 0 <= command.step <= agent.step:
         refuse("fork", agent, f"{agent.name} has steps 0 to {agent.step}, not {command.step}.")
     if command.step == agent.step and agent.calls:
         refuse("fork", agent, f"Step {agent.step} is still open.", f"Fork from step {agent.step - 1}.")
-    if draft.group.ended_at:
-        raise Refused("fork", draft.group.status.value, "The group has ended.", hint="Start a new group.")
     member = draft.member(command.member or agent.member)
+    if draft.group.ended_at:
+        draft.add(ev.GroupReopened())
+    add_fork(draft, agent, command.step, member, title=f"Fork of {agent.name} at step {command.step}")
+
+
+def add_fork(
+    draft: Draft, agent: Agent, step: int, member: Member, *, title: str, parent: str | None = None, call: str = ""
+) -> str:
+    """Its id. What the origin's work has to be held to, a fork's has to be too. ``call`` of its parent awaits it."""
     number = draft.group.agents_made + 1
+    made = f"{draft.group.id}-{number}"
     draft.add(
         ev.AgentCreated(
-            agent=f"{draft.group.id}-{number}",
+            agent=made,
             name=f"{agent.role}-{number:03d}",
-            title=f"Fork of {agent.name} at step {command.step}",
+            title=title,
             role=agent.role,
             member=member.id,
             task="",
-            parent=agent.parent,
+            parent=agent.parent if parent is None else parent,
+            parent_call=call,
             conducts=agent.conducts,
+            review=agent.review,
+            conductor_reviews=agent.conductor_reviews,
             forked_from=agent.id,
-            forked_step=command.step,
+            forked_step=step,
         )
     )
+    return made

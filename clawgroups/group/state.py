@@ -10,6 +10,8 @@ from clawgroups.group.members import Member, MemberKind
 from clawgroups.group.numbers import keep_floats
 from clawgroups.group.tools import Policy
 
+LEASE_MS = 120_000  # a person who gives no sign of life for so long loses the wheel, unless settings say else
+
 
 class GroupStatus(StrEnum):
     """Where a group is in its life."""
@@ -108,13 +110,21 @@ class Steer(Struct, frozen=True):
     by: str
 
 
-class Seat(Struct, frozen=True):
+class Briefing(Struct, frozen=True):
+    """What the new driver of a reassigned task is told, once the old one's stop is proved."""
+
+    former: str
+    text: str
+
+
+class Seat(Struct, frozen=True, omit_defaults=True):
     """Who drives: the member, since when (ms) and, for a person, until when the lease runs (0: no lease)."""
 
     member: str
     kind: MemberKind
     since: int
     lease_until: int = 0
+    lease_ms: int = LEASE_MS  # how long the lease is each time it begins anew
 
 
 class Agent(Struct, frozen=True, omit_defaults=True):
@@ -135,6 +145,7 @@ class Agent(Struct, frozen=True, omit_defaults=True):
     parent_call: str = ""  # the parent's assign_task call that this sub-agent answers
     conducts: bool = False
     review: bool = False
+    conductor_reviews: bool = False  # its parent is told of the draft and may review it; people may always
     epoch: int = 0
     driver: Seat | None = None
     former: str = ""  # who drove before a person took the wheel
@@ -145,6 +156,7 @@ class Agent(Struct, frozen=True, omit_defaults=True):
     calls: tuple[Call, ...] = ()
     steers: tuple[Steer, ...] = ()
     asked_by: str = ""  # a person who takes over after this step
+    asked_lease: int = LEASE_MS  # and for how long, ms
     pausing: str = ""  # who asked for a pause at the next step boundary
     paused_by: str = ""
     allowed: tuple[str, ...] = ()  # tools a person allowed for this sub-agent
@@ -155,6 +167,8 @@ class Agent(Struct, frozen=True, omit_defaults=True):
     attempts: int = 0  # failed turns since the last good one
     failing: Streak = Streak()
     taken_step: int = 0  # the step at which a person took the wheel
+    untold: bool = False  # a person's lease ran out, and nobody has told its driver what they did
+    briefing: Briefing | None = None  # waits for the proof of the old driver's stop
     critical: int = 0  # critical steps of everything under this sub-agent, finished stages only
     stage: int = 0  # the longest child of the stage under way
     tokens_in: int = 0

@@ -8,7 +8,16 @@ from typing import Any
 from msgspec import Struct
 
 GROUP_TOOL_NAMES = frozenset(
-    {"create_subagent", "assign_task", "list_members", "reassign_task", "ask_person", "post_message", "finish"}
+    {
+        "create_subagent",
+        "assign_task",
+        "list_members",
+        "review",
+        "reassign_task",
+        "ask_person",
+        "post_message",
+        "finish",
+    }
 )
 
 

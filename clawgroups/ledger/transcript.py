@@ -98,8 +98,19 @@ def _handed_back(seq: int, at: int, event: ev.HandedBack) -> list[Entry]:
 
 
 def _reassigned(seq: int, at: int, event: ev.Reassigned) -> list[Entry]:
+    if event.briefing:
+        return []  # told by ``Briefed``, once the old driver has stopped
     text = event.record or event.reason
     return [Entry(role="user", content=text, by=event.former, kind="reassign", seq=seq, at=at)] if text else []
+
+
+def _briefed(seq: int, at: int, event: ev.Briefed) -> list[Entry]:
+    return [Entry(role="user", content=event.text, by=event.by, kind="reassign", seq=seq, at=at)]
+
+
+def _resumed(seq: int, at: int, event: ev.AgentResumed) -> list[Entry]:
+    record = event.record
+    return [Entry(role="user", content=record, by=event.by, kind="hand_back", seq=seq, at=at)] if record else []
 
 
 def _late(seq: int, at: int, event: ev.LateWriteKept) -> list[Entry]:
@@ -115,6 +126,8 @@ _MAKE: dict[type[ev.Event], Callable[[int, int, Any], list[Entry]]] = {
     ev.DriverFailed: _failed,
     ev.HandedBack: _handed_back,
     ev.Reassigned: _reassigned,
+    ev.Briefed: _briefed,
+    ev.AgentResumed: _resumed,
     ev.LateWriteKept: _late,
 }
 KINDS = tuple(ev.KINDS[kind] for kind in _MAKE)

@@ -203,8 +203,6 @@ def test_what_has_ended_cannot_be_driven_any_more(client: httpx.Client, plans: P
         ("resume", "resume", None),
         ("cancel", "cancel", {}),
         ("reassign", "reassign", {"to": plans.member}),
-        ("fork", "fork", {"step": 1}),
     ):
-        state = "finished" if path == "fork" else "done"
-        error = refused(client.post(f"/agents/{agent}/{path}", json=body), rule, state)
+        error = refused(client.post(f"/agents/{agent}/{path}", json=body), rule, "done")
         assert error["hint"]

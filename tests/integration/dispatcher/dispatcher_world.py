@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 from dispatcher_rig import Rig, RigRunner
 
 from clawgroups.errors import DriverError
+from clawgroups.group import events as ev
 from clawgroups.group.commands import RecordStep
 from clawgroups.group.members import Member, MemberKind, ProgramConfig
 from clawgroups.group.state import AgentStatus, Request
@@ -69,21 +72,25 @@ class Scripted(Driver):
             raise DriverError("It broke.", kind="failed", partial="I was about")
         number = f"{turns}.{rng.randrange(1000)}"
         if self._drive.tools:
-            return self._conduct(turns, number, rng)
+            return self._conduct(turns, number, rng, thread)
         if turns < 4 and rng.random() < 0.6:
             return Turn(
                 "I use tools.", calls=tuple(self._call(f"c{number}.{i}", rng) for i in range(rng.choice((1, 2))))
             )
         return Turn("My result.")
 
-    def _conduct(self, turns: int, number: str, rng: random.Random) -> Turn:
+    def _conduct(self, turns: int, number: str, rng: random.Random, thread: Sequence[Entry]) -> Turn:
         if turns == 0:
             return Turn(
                 "", calls=(ToolCall(f"m{number}", "create_subagent", '{"name": "w", "system_prompt": "Work."}'),)
             )
         if turns == 1:
             task = '{"agent": "w", "prompt": "Do a part."}'
-            return Turn("", calls=tuple(ToolCall(f"t{number}.{i}", "assign_task", task) for i in range(3)))
+            draft = '{"agent": "w", "prompt": "Do a part.", "review": "conductor"}'
+            made = (task, draft, draft) if rng.random() < 0.7 else (task,) * 3
+            return Turn("", calls=tuple(ToolCall(f"t{number}.{i}", "assign_task", t) for i, t in enumerate(made)))
+        if judged := _judge(turns, number, rng, thread):
+            return Turn("", calls=judged)
         if turns == 2 and rng.random() < 0.4:
             return Turn("", calls=(ToolCall(f"q{number}", "ask_person", '{"question": "And now?"}'),))
         return Turn("All is done.")
@@ -99,6 +106,20 @@ class Scripted(Driver):
             )
         )
         return ToolCall(call, name, arguments)
+
+
+def _judge(turns: int, number: str, rng: random.Random, thread: Sequence[Entry]) -> tuple[ToolCall, ...]:
+    """What a conductor does about the drafts and failures that it has read of since its last turn."""
+    last = max((at for at, entry in enumerate(thread) if entry.role == "assistant"), default=-1)
+    calls = []
+    for told in (entry.content for entry in thread[last + 1 :] if turns < 9):
+        draft, failed = re.match(r"(w-\d+) \(\S+\) delivers", told), re.match(r"(w-\d+) (failed|was cancelled)", told)
+        if draft:
+            decision = rng.choice(("accept", "accept", "reject"))
+            calls.append(("review", {"agent": draft[1], "decision": decision, "reasons": "More."}))
+        elif failed:
+            calls.append(("reassign_task", {"agent": failed[1], "member": rng.choice(("ada", "bob"))}))
+    return tuple(ToolCall(f"j{number}.{i}", name, json.dumps(given)) for i, (name, given) in enumerate(calls))
 
 
 class World:
@@ -214,9 +235,24 @@ class World:
             if r.kind == "step_committed"
         }
         assert {key: steps.get(key) for key in self.seen} == self.seen  # nothing acknowledged is lost or changed
+        await self._check_told()
         for agent in self.rig.group(GROUP).agents.values():
             assert not agent.calls or agent.status is AgentStatus.CANCELLED, agent
             assert_valid(await reader.transcript(agent.id, limit=5_000, for_driver=True))
+
+    async def _check_told(self) -> None:
+        """Nobody but a person writes a step after a lapse or a reassignment before it was told (promise 5)."""
+        untold: dict[str, str] = {}
+        async for recorded in self.rig.ledger.reader.all_events(GROUP):
+            match recorded.event:
+                case ev.LeaseLapsed(untold=True) | ev.Reassigned():
+                    untold[recorded.agent] = recorded.kind
+                case ev.Briefed() | ev.HandedBack() | ev.AgentResumed():
+                    record = getattr(recorded.event, "record", "") or getattr(recorded.event, "text", "")
+                    assert record or recorded.agent not in untold, f"{recorded} tells nothing"
+                    untold.pop(recorded.agent, None)
+                case ev.StepCommitted(by=by) if by not in ("you", "pat"):
+                    assert recorded.agent not in untold, f"{recorded} after {untold}"
 
     def acknowledged(self, agent: str, command: RecordStep) -> None:
         """A person was told that this step of theirs is in the ledger."""

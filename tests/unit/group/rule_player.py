@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -9,7 +10,7 @@ from clawgroups.errors import StaleEpoch
 from clawgroups.group import commands as cmd
 from clawgroups.group.draft import LOCAL_ADMIN
 from clawgroups.group.members import MemberKind
-from clawgroups.group.state import Agent, AgentStatus, Fate, Limits, RequestKind
+from clawgroups.group.state import Agent, AgentStatus, Fate, Limits, RequestKind, WaitReason
 from clawgroups.group.thread import Usage
 from clawgroups.group.tools import Policy
 from tests.unit.group.rule_world import MEMBERS, PEOPLE, World
@@ -17,6 +18,7 @@ from tests.unit.group.rule_world import MEMBERS, PEOPLE, World
 T = TypeVar("T")
 ROLE = '{"name": "w", "system_prompt": "p"}'
 TASK = '{"agent": "w", "prompt": "do it"}'
+DRAFT = '{"agent": "w", "prompt": "do it", "review": "conductor"}'
 CALLS = (
     ("read", True, Policy.ALLOW, True, '{"path": "a"}'),
     ("edit", False, Policy.ALLOW, True, "{}"),
@@ -30,7 +32,12 @@ CALLS = (
     ("assign_task", True, Policy.ALLOW, True, '{"agent": 7}'),
     ("ask_person", True, Policy.ALLOW, True, '{"question": "?"}'),
     ("list_members", True, Policy.ALLOW, True, ""),
+    ("assign_task", True, Policy.ALLOW, True, DRAFT),
+    ("review", True, Policy.ALLOW, True, '{"agent": "do it", "decision": "accept"}'),
+    ("review", True, Policy.ALLOW, True, '{"agent": "do it", "decision": "reject", "reasons": "too short"}'),
+    ("review", True, Policy.ASK, True, '{"agent": "do it", "decision": "reject", "reasons": "too long"}'),
     ("reassign_task", True, Policy.ALLOW, True, '{"agent": "do it", "member": "ann"}'),
+    ("reassign_task", True, Policy.ALLOW, True, '{"agent": "do it", "member": "program", "reason": "slow"}'),
     ("finish", True, Policy.ALLOW, True, '{"result": "all done"}'),
 )
 ANSWERS = {
@@ -68,7 +75,8 @@ class Player:
         """A conductor that has some children at work already, so that play goes deeper."""
         self.launch(Dice(0))
         role = cmd.ProposedCall(id="r", name="create_subagent", arguments=ROLE)
-        made = [cmd.ProposedCall(id=f"t{i}", name="assign_task", arguments=TASK) for i in range(children)]
+        tasks = [(TASK, DRAFT)[i % 2] for i in range(children)]
+        made = [cmd.ProposedCall(id=f"t{i}", name="assign_task", arguments=task) for i, task in enumerate(tasks)]
         self.world.turns.discard(("g-1", 1))
         step = cmd.RecordStep(agent="g-1", epoch=1, step=1, calls=(role, *made), final=False)
         assert self.world.tell(step, "program") is None
@@ -106,15 +114,36 @@ class Player:
     def turn(self, dice: Dice) -> None:
         if not self.world.turns:
             return self.launch(dice)
-        agent_id, epoch = dice.pick(sorted(self.world.turns))
+        self._take(*dice.pick(sorted(self.world.turns)), self._calls(dice))
+
+    def _take(self, agent_id: str, epoch: int, calls: tuple[cmd.ProposedCall, ...]) -> None:
         self.world.turns.discard((agent_id, epoch))
         agent = self.world.group.agents[agent_id]
         assert agent.driver is not None
         step = cmd.RecordStep(
-            agent=agent_id, epoch=epoch, step=agent.step + 1, content="words", calls=self._calls(dice),
+            agent=agent_id, epoch=epoch, step=agent.step + 1, content="words", calls=calls,
             usage=Usage(tokens_in=10, tokens_out=5, cost=0.1),
         )  # fmt: skip
         assert self.world.tell(step, agent.driver.member) is None
+
+    def judge(self, dice: Dice) -> None:
+        """A conductor's turn about the sub-agents that it has: drafts first."""
+        children = {a: self.world.group.children(a) for a, _ in self.world.turns if self.world.group.agents[a].conducts}
+        seats = sorted(seat for seat in self.world.turns if children.get(seat[0]))
+        if not seats:
+            return self.turn(dice)
+        seat = dice.pick(seats)
+        drafts = [child for child in children[seat[0]] if child.hold is WaitReason.REVIEW]
+        calls = [self._judgement(dice, n, dice.pick(drafts or children[seat[0]])) for n in range(1 + dice.number(2))]
+        self._take(*seat, tuple(calls))
+
+    def _judgement(self, dice: Dice, number: int, child: Agent) -> cmd.ProposedCall:
+        tool, given = dice.pick((
+            ("review", {"agent": child.id, "decision": "accept"}),
+            ("review", {"agent": child.id, "decision": "reject", "reasons": "too short"}),
+            ("reassign_task", {"agent": child.id, "member": dice.pick(MEMBERS).id}),
+        ))  # fmt: skip
+        return cmd.ProposedCall(id=f"c{number}", name=tool, arguments=json.dumps(given), safe=True)
 
     def result(self, dice: Dice) -> None:
         running = sorted((seat, call) for seat, calls in self.world.running.items() for call in calls)
@@ -246,12 +275,13 @@ class Player:
         self.world.tell(cmd.ChangeLimits(limits), LOCAL_ADMIN)
 
     def change_policies(self, dice: Dice) -> None:
-        tool = dice.pick(["run", "edit", "assign_task", "ask_person"])
+        tool = dice.pick(["run", "edit", "assign_task", "ask_person", "review"])
         self.world.tell(cmd.SetPolicy(tool, dice.pick(list(Policy))), LOCAL_ADMIN)
 
 
 OFTEN: tuple[Callable[[Player, Dice], None], ...] = (
-    Player.turn, Player.result, Player.launch, Player.answer, Player.prove_a_stop, Player.work_as_a_person,
+    Player.turn, Player.result, Player.launch, Player.judge, Player.answer, Player.prove_a_stop,
+    Player.work_as_a_person,
 )  # fmt: skip
 SOMETIMES: tuple[Callable[[Player, Dice], None], ...] = (
     Player.take_over, Player.hand_back, Player.reassign, Player.pause, Player.resume, Player.steer, Player.cancel,

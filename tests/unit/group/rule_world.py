@@ -116,6 +116,8 @@ class World:
                 assert agent.driver is None
             else:
                 self._check_not_stuck(agent)
+                self._check_told(agent)
+        assert not self.group.ended_at or all(agent.ended for agent in self.group.agents.values())
         for request in self.group.requests.values():
             assert not self.group.agents[request.agent].ended, f"{request} belongs to nobody"
 
@@ -129,6 +131,16 @@ class World:
             assert agent.seat == agent.epoch, f"the driver of {agent} has no seat"
         if agent.seat and agent.seat < agent.epoch:
             assert (agent.id, agent.seat) in self.stopping, f"nobody will prove the stop of {agent}"
+
+    def _check_told(self, agent: Agent) -> None:
+        """Who drives has been told what it has to know; a conductor knows of the drafts that wait for it."""
+        if agent.driver is not None and not agent.driven_by_person:
+            assert not agent.untold, f"nobody has told {agent} what a person did"
+        if agent.briefing is not None:
+            assert 0 < agent.seat < agent.epoch, f"nobody will write the record of {agent}'s reassignment"
+        if agent.conductor_reviews and agent.hold is WaitReason.REVIEW:
+            parent = self.group.agents.get(agent.parent)
+            assert parent is None or not parent.call(agent.parent_call), f"the draft of {agent} is kept from {parent}"
 
     def _check_not_stuck(self, agent: Agent) -> None:
         """Somebody or something can move it on."""

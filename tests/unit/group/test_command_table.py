@@ -8,9 +8,10 @@ import pytest
 
 from clawgroups.errors import Refused
 from clawgroups.group import commands as cmd
+from clawgroups.group import events as ev
 from clawgroups.group.command_table import ROWS, Refusal, Row, Situation, situation_of
 from clawgroups.group.draft import LOCAL_ADMIN
-from clawgroups.group.state import RequestKind
+from clawgroups.group.state import Fate, RequestKind
 from tests.unit.group.scene import ANN, CHILD, CONDUCTOR, Scene, call, run
 
 YOU = LOCAL_ADMIN
@@ -130,9 +131,15 @@ def _command(scene: Scene, row: str, agent: str) -> tuple[cmd.Command, str]:
         "renew the lease": (cmd.RenewLease(agent=agent, epoch=at.epoch), ANN),
         "let the lease run out": (cmd.LapseLease(agent=agent), "dispatcher"),
     }
+    if row in REVIEWS:
+        given = {"agent": agent, "decision": REVIEWS[row], "reasons": "r"}
+        return cmd.RecordStep(
+            agent=CONDUCTOR, epoch=scene.agent(CONDUCTOR).epoch, calls=(call("review", **given),)
+        ), ANN
     return own[row] if row in own else _an_answer(scene, row)
 
 
+REVIEWS = {"accept it by the tool review": "accept", "reject it by the tool review, with reasons": "reject"}
 ANSWERS = {
     "approve, edit or deny a call": (RequestKind.APPROVAL, "approve"),
     "answer a question": (RequestKind.QUESTION, "answer"),
@@ -155,6 +162,8 @@ def _prepare(scene: Scene, row: Row, agent: str, situation: Situation) -> None:
         scene.must(cmd.TakeOver(agent=agent, after_step=True), YOU)
     if row.name == "resume, or take back a pause asked for" and waits:
         scene.must(cmd.PauseAgent(agent=agent), YOU)
+    if row.name in REVIEWS:
+        scene.take(CONDUCTOR)  # a person at its wheel, who may review whatever waits for a review
     scene.turns.clear()  # from here on the test is the runner
     scene.stopping.clear()
     scene.at += 121_000 if row.name in ("let the lease run out", "launch") else 0
@@ -169,7 +178,12 @@ def test_a_command_does_what_the_table_says(row: Row, situation: Situation) -> N
     _prepare(scene, row, agent, situation)
     before, (command, actor) = scene.group, _command(scene, row.name, agent)
     error, outcome = scene.tell(command, actor), row.outcomes[situation]
-    if isinstance(outcome, Refusal):
+    if row.name in REVIEWS and isinstance(outcome, Refusal):  # a tool's refusal is its result, no refusal of the step
+        assert error is None
+        said = scene.happened(ev.CallClosed, CONDUCTOR)[-1]
+        assert (said.fate, said.content.startswith("review: ")) == (Fate.FAILED, True)
+        assert situation_of(scene.agent(agent)) is situation_of(before.agents[agent])
+    elif isinstance(outcome, Refusal):
         assert isinstance(error, Refused), f"it is allowed: {scene.agent(agent)}"
         assert error.rule == outcome.rule
         assert error.state in (before.agents[agent].status.value, "closed")

@@ -7,7 +7,9 @@ import pytest
 from clawgroups.group import commands as cmd
 from clawgroups.group import effects as fx
 from clawgroups.group import events as ev
+from clawgroups.group.evolve import evolve
 from clawgroups.group.state import AgentStatus, RequestKind
+from clawgroups.ledger.transcript import entries_of
 from tests.unit.group.scene import ANN, CHILD, Scene, call
 
 LEASE = 120_000
@@ -43,6 +45,48 @@ def test_only_a_persons_word_resumes_it(scene: Scene) -> None:
     scene.launch()
     assert scene.agent().driver is not None
     assert scene.agent().driver.member == "model"
+
+
+def test_it_does_not_go_on_before_it_was_told_what_the_person_did(scene: Scene) -> None:
+    scene.at += LEASE
+    _lapse(scene)
+    scene.stop()
+    assert scene.agent().untold
+    (resumed,) = scene.must(cmd.ResumeAgent(agent=CHILD, epoch=3, record="Ann wrote a file."))
+    assert isinstance(resumed, ev.AgentResumed)
+    assert [entry.content for entry in entries_of(1, 1, resumed)] == ["Ann wrote a file."]
+    assert (scene.agent().untold, scene.agent().former) == (False, "")
+
+
+def test_the_rules_tell_the_least_when_nobody_else_does(scene: Scene) -> None:
+    scene.at += LEASE
+    _lapse(scene)
+    scene.stop()
+    (resumed,) = scene.must(cmd.ResumeAgent(agent=CHILD))
+    assert isinstance(resumed, ev.AgentResumed)
+    assert resumed.record.startswith("Ann drove in between.")
+
+
+def test_a_record_of_another_epoch_does_not_fit(scene: Scene) -> None:
+    scene.at += LEASE
+    _lapse(scene)
+    scene.stop()
+    assert scene.refused(cmd.ResumeAgent(agent=CHILD, epoch=2, record="old")).rule == "alone"
+
+
+def test_a_reassignment_after_a_lapse_tells_it_too(scene: Scene) -> None:
+    scene.at += LEASE
+    _lapse(scene)
+    scene.stop()
+    scene.must(cmd.Reassign(agent=CHILD, to="program"))
+    assert "Ann drove in between." in scene.happened(ev.Briefed)[-1].text
+    assert not scene.agent().untold
+
+
+def test_a_lapse_of_an_earlier_version_still_means_what_it_meant(scene: Scene) -> None:
+    old = ev.decode("lease_lapsed", '{"kind":"lease_lapsed","agent":"g-2","epoch":3,"member":"ann"}')
+    after = evolve(scene.group, ev.Recorded(1, 1, "dispatcher", CHILD, 3, "lease_lapsed", old)).agents[CHILD]
+    assert (after.status, after.untold) == (AgentStatus.PAUSED, False)
 
 
 def test_the_person_can_take_it_again(scene: Scene) -> None:
@@ -107,3 +151,32 @@ def test_a_person_who_was_given_work_and_has_not_come_yet_has_no_lease_to_lose()
     assert scene.request(RequestKind.TASK).tool == ANN
     scene.must(cmd.TakeOver(agent=CHILD), ANN)
     assert scene.group.requests == {}
+
+
+def _lease_left(scene: Scene) -> int:
+    driver = scene.agent().driver
+    assert driver is not None
+    return driver.lease_until - scene.at
+
+
+def test_a_lease_has_the_length_that_was_asked_for_however_the_wheel_was_got() -> None:
+    scene = Scene()
+    scene.conduct()
+    scene.must(cmd.TakeOver(agent=CHILD, after_step=True, lease_ms=5_000), ANN)
+    scene.turn(CHILD, call("note"))
+    scene.result("note")
+    scene.stop()
+    assert _lease_left(scene) == 5_000
+    scene.at += 4_000
+    scene.turn(CHILD, call("ghost"))
+    assert _lease_left(scene) == 5_000, "a step begins the same lease anew, not another"
+
+
+def test_work_that_is_sent_back_to_a_person_comes_with_their_own_length_of_lease() -> None:
+    scene = Scene()
+    scene.conduct({"acceptance": "It is right."})
+    scene.must(cmd.TakeOver(agent=CHILD, lease_ms=5_000), ANN)
+    scene.stop()
+    scene.turn(CHILD)
+    scene.answer(RequestKind.REVIEW, "reject", text="Not yet.")
+    assert _lease_left(scene) == 5_000
