@@ -14,21 +14,23 @@ from typing import Any
 from clawgroups.testing.model_reply import Call, Piece, Reply, Text, refuses, says
 
 OFFERED = ("echo", "worker-90", "conductor-5", "endless")
-_NAME = re.compile(r"(echo|worker|conductor|endless)(?:-(\d+))?(?:@([\d.]+))?\Z")
+_NAME = re.compile(r"(echo|worker|conductor|reviewed|asker|endless)(?:-(\d+))?(?:@([\d.]+))?\Z")
 _TASK = re.compile(r"Task (\d+) of \d+ for a model that is a script\.")
 _PROSE = re.findall(
     r"\w+",
     "the folder holds files and each of them is read once then measured and described in a line "
     "so that a person who looks at the wall sees what is under way and what comes next",
 )
+_SENT_BACK = "Your result was not accepted:"
 Script = Callable[[dict[str, Any]], Reply]
 
 
 def named(rate: float = 30.0) -> Script:
-    """Answers by the model's name: ``echo``, ``worker-N``, ``conductor-N``, ``endless``.
+    """Answers by the model's name: ``echo``, ``worker-N``, ``conductor-N``, ``reviewed-N``, ``asker``, ``endless``.
 
-    N is the number of words of a worker over all its turns, or of tasks that a conductor assigns. ``@R`` behind any
-    of them sets its own rate in words a second, 0 for all at once: ``worker-90@0``.
+    N is the number of words of a worker over all its turns, or of tasks that a conductor assigns; those of
+    ``reviewed`` are to be accepted by a person. ``asker`` asks a person one question. ``@R`` behind any of them sets
+    its own rate in words a second, 0 for all at once: ``worker-90@0``.
     """
 
     def script(body: dict[str, Any]) -> Reply:
@@ -43,8 +45,10 @@ def named(rate: float = 30.0) -> Script:
                 return says(Text(f"You said: {_last_user(body)}", speed))
             case "endless":
                 return says(Text(prose(200) + " ", speed, forever=True))
-            case "conductor":
-                return _conductor(body, count or 5, speed)
+            case "conductor" | "reviewed":
+                return _conductor(body, count or 5, speed, "It names every file." if kind == "reviewed" else "")
+            case "asker":
+                return _asker(body, speed)
             case _:
                 return _worker(body, count or 90, speed)
 
@@ -63,6 +67,8 @@ def _worker(body: dict[str, Any], count: int, rate: float) -> Reply:
         Call("list_files", {"path": "."}),
         Call("write_file", {"path": "note.txt", "content": f"{task[:200]}\n"}),
     ]
+    if _last_user(body).startswith(_SENT_BACK):
+        return _rework(body, rate)
     turns = [call for call in plan if call.name in _offered(body)]
     share = max(1, count // (len(turns) + 1))
     for call in turns:
@@ -73,7 +79,23 @@ def _worker(body: dict[str, Any], count: int, rate: float) -> Reply:
     return says(Text(prose(share) + result, rate))
 
 
-def _conductor(body: dict[str, Any], count: int, rate: float) -> Reply:
+def _rework(body: dict[str, Any], rate: float) -> Reply:
+    """Its result was sent back: it writes the reasons down, where it can, and delivers anew."""
+    reasons = _last_user(body).removeprefix(_SENT_BACK).strip()
+    if body["messages"][-1].get("role") == "user" and "write_file" in _offered(body):
+        return says(Text("I mend it.", rate), Call("write_file", {"path": "reasons.txt", "content": f"{reasons}\n"}))
+    return says(Text(f"Result: mended, since I was told: {reasons}", rate))
+
+
+def _asker(body: dict[str, Any], rate: float) -> Reply:
+    """Asks a person, and ends with what they answered."""
+    answers = _results(body)
+    if "ask_person" not in answers:
+        return says(Text("That is not mine to decide.", rate), Call("ask_person", {"question": "Tea or coffee?"}))
+    return says(Text(f"Result: it will be {answers['ask_person']}", rate))
+
+
+def _conductor(body: dict[str, Any], count: int, rate: float, acceptance: str = "") -> Reply:
     """Creates a sub-agent, assigns all tasks in one turn, and closes when all have answered.
 
     Its sub-agents may be driven by the same model: on a task of its own making it is a worker.
@@ -89,7 +111,8 @@ def _conductor(body: dict[str, Any], count: int, rate: float) -> Reply:
         opening: list[Piece] = [Text(f"{count - assigned} tasks to assign.", rate)]
         for number in range(assigned + 1, count + 1):
             prompt = f"Task {number} of {count} for a model that is a script. Describe the folder."
-            opening.append(Call("assign_task", {"agent": "worker", "prompt": prompt, "title": f"Task {number}"}))
+            task = {"agent": "worker", "prompt": prompt, "title": f"Task {number}"}
+            opening.append(Call("assign_task", {**task, "acceptance": acceptance} if acceptance else task))
         return Reply(tuple(opening))
     done = sum("Result:" in text for text in _all_results(body, "assign_task"))
     return says(Text(f"All {assigned} tasks have answered, {done} of them with a result.", rate))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from clawgroups.testing.model_process import ModelProcess
 
@@ -136,3 +136,25 @@ def keyboard_focus(page: Page, selector: str) -> None:
         if page.evaluate("(s) => Boolean(document.activeElement?.matches(s))", selector):
             return
     raise AssertionError(f"The Tab key never reaches {selector}")
+
+
+def act_as(page: Page, person_id: str) -> None:
+    """From now on what this browser asks of the API is asked by that person."""
+    page.set_extra_http_headers({"X-Claw-Person": person_id})
+
+
+def item_of(page: Page, request: Json) -> Locator:
+    """The request's item in the inbox of the group's page."""
+    return page.locator(f'.item[data-request="{request["id"]}"]')
+
+
+def until_request(api: httpx.Client, group: str, kind: str, agent_id: str = "") -> Json:
+    """The first open request of this kind, once there is one."""
+
+    def look() -> Json | None:
+        waiting = done(api.get("/requests", params={"group": group}))["requests"]
+        fits = [one for one in waiting if one["kind"] == kind and agent_id in ("", one["agent"])]
+        return fits[0] if fits else None
+
+    found: Json = wait_for(look, f"a request of kind {kind}")
+    return found

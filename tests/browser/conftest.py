@@ -82,10 +82,13 @@ def faults() -> Iterator[Faults]:
 
 @pytest.fixture
 def open_page(browser: Browser, faults: Faults, server: ServerProcess) -> Iterator[Opener]:
-    """Opens pages: ``open_page("/", width=390, theme="light")``, each in a browser profile of its own."""
+    """Opens pages: ``open_page("/", width=390, theme="light")``, each in a browser profile of its own.
+
+    ``at`` is the address of another server than the module's.
+    """
     contexts = []
 
-    def opened(path: str, *, width: int = 1440, height: int = 900, theme: str = "dark") -> Page:
+    def opened(path: str, *, width: int = 1440, height: int = 900, theme: str = "dark", at: str = "") -> Page:
         scheme = "light" if theme == "light" else "dark"
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
@@ -94,7 +97,7 @@ def open_page(browser: Browser, faults: Faults, server: ServerProcess) -> Iterat
         page = context.new_page()
         page.set_default_timeout(WAIT_MS)
         faults.watch(page)
-        page.goto(f"{server.url}{path}")
+        page.goto(f"{at or server.url}{path}")
         return page
 
     yield opened

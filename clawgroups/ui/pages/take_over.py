@@ -33,7 +33,7 @@ def register(house: Dispatcher) -> None:
 
     @ui.page("/agents/{agent_id}/drive")
     async def take_over(agent_id: str) -> None:
-        view = await house.pages.agent(agent_id)
+        view = await read(house, agent_id)
         crumbs = [("Groups", "/"), (view["group_name"], f"/groups/{view['group']}")]
         with frame(view["name"], crumbs=crumbs, active="groups", fill=True):
             room = DriveRoom(house, view)
@@ -139,7 +139,7 @@ class DriveRoom:
         """Reads the sub-agent again and shows what changed."""
         async with self._looking:
             before = self.view
-            self.show(await self.house.pages.agent(self.agent_id))
+            self.show(await read(self.house, self.agent_id))
             if (before["step"], before["epoch"], len(before["calls"])) != (
                 self.view["step"],
                 self.view["epoch"],
@@ -260,7 +260,7 @@ class DriveRoom:
     async def _steer(self, _action: str, words: str) -> bool:
         return await self.command(cmd.SteerAgent(agent=self.agent_id, text=words))
 
-    async def _answer(self, answer: Answer) -> None:
+    async def _answer(self, answer: Answer) -> bool:
         command = cmd.AnswerRequest(
             request=answer.request,
             decision=answer.decision,
@@ -269,7 +269,13 @@ class DriveRoom:
             member=answer.member,
             amount=answer.amount,
         )
-        await self.attempt(self.house.command(self.view["group"], command, self.me))
+        return await self.attempt(self.house.command(self.view["group"], command, self.me))
+
+
+async def read(house: Dispatcher, agent_id: str) -> dict[str, Any]:
+    """The API's view of a sub-agent, and whose lease ran out when that has paused it."""
+    view = await house.pages.agent(agent_id)
+    return view | {"lapsed": await house.ledger.reader.lapsed(agent_id) if view["state"] == "paused" else ""}
 
 
 def read_only(view: dict[str, Any]) -> str:

@@ -1,4 +1,5 @@
 // Small dialogs: a question, a few fields, one act. Built from text, never from HTML.
+import { forget, keep, kept } from "/claw/kept.js";
 
 function make(tag, className, text) {
   const made = document.createElement(tag);
@@ -53,13 +54,24 @@ function check({ spec, input, wrong }) {
   return { ok: !problem, parsed };
 }
 
+/** Half-written words come back when the same question is asked again, even on a page that was loaded anew. */
+function keepWords(made, about) {
+  const keys = made.filter(({ spec }) => about && ["text", "json"].includes(spec.type));
+  const keyOf = ({ spec }) => `${about}:${spec.name}`;
+  for (const one of keys) {
+    one.input.value = kept(keyOf(one)) || one.input.value;
+    one.input.addEventListener("input", () => keep(keyOf(one), one.input.value));
+  }
+  return () => keys.forEach((one) => forget(keyOf(one)));
+}
+
 function open(title, kind = "") {
   const dialog = make("dialog", `ask ${kind}`);
   const head = make("h2", "ask-title", title);
   head.id = "ask-title";
   dialog.setAttribute("aria-labelledby", head.id);
   dialog.append(head);
-  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  dialog.addEventListener("pointerdown", (event) => event.target === dialog && dialog.close());
   dialog.addEventListener("close", () => dialog.remove());
   return dialog;
 }
@@ -67,16 +79,23 @@ function open(title, kind = "") {
 /**
  * Asks, and gives the fields' values by name, or null when it was closed.
  * `fields`: [{name, label, type: line|text|json|number|choice, value, required, hint, options}].
+ * `submit(values)` does it and gives {answer} or {problem}: with a problem the dialog stays, and every word in it;
+ * `ask` gives the answer then. `about` names the question, so that its half-written words are kept in this browser.
  */
-export function ask({ title, text = "", code = "", fields = [], act = "OK", kind = "primary" }) {
+export function ask({ title, text = "", code = "", fields = [], act = "OK", kind = "primary", about = "", submit = null }) {
   return new Promise((resolve) => {
     const dialog = open(title);
+    dialog.dataset.about = about.split(":")[0];
     const form = make("form", "ask-form");
     form.noValidate = true;
     if (text) form.append(make("p", "ask-text", text));
     if (code) form.append(make("pre", "code ask-code", code));
     const made = fields.map(field);
     form.append(...made.map((one) => one.box));
+    const forgetWords = keepWords(made, about);
+    const problem = make("p", "ask-problem");
+    problem.setAttribute("role", "alert");
+    form.append(problem);
     const acts = make("div", "ask-acts");
     const no = Object.assign(make("button", "btn btn-ghost", "Close"), { type: "button", onclick: () => dialog.close() });
     const yes = Object.assign(make("button", `btn btn-${kind}`, act), { type: "submit" });
@@ -84,22 +103,45 @@ export function ask({ title, text = "", code = "", fields = [], act = "OK", kind
     form.append(acts);
     dialog.append(form);
     let answer = null;
-    form.addEventListener("submit", (event) => {
+    form.addEventListener("submit", async (event) => {
       event.preventDefault();
       const checked = made.map(check);
       const wrong = checked.findIndex((one) => !one.ok);
       if (wrong >= 0) return made[wrong].input.focus();
-      answer = Object.fromEntries(made.map((one, i) => [one.spec.name, checked[i].parsed]));
+      const values = Object.fromEntries(made.map((one, i) => [one.spec.name, checked[i].parsed]));
+      yes.disabled = true;
+      problem.textContent = "";
+      const done = submit ? await submit(values) : { answer: values };
+      if (done.problem) {
+        problem.textContent = done.problem;
+        yes.disabled = Boolean(done.final);
+        return;
+      }
+      answer = done.answer;
+      forgetWords();
       dialog.close();
     });
     form.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !yes.disabled) form.requestSubmit();
     });
-    dialog.addEventListener("close", () => resolve(answer));
+    dialog.addEventListener("close", () => {
+      if (dialog.dataset.settled) forgetWords(); // seen, and of no more use here
+      resolve(answer);
+    });
     document.body.append(dialog);
     dialog.showModal();
     (made[0]?.input ?? yes).focus();
   });
+}
+
+/** Tells whoever has this question open that it is settled; their words stay to be copied. */
+export function tellSettled(about, sentence) {
+  for (const dialog of document.querySelectorAll("dialog.ask[open]")) {
+    if (dialog.dataset.about !== about) continue;
+    dialog.dataset.settled = "yes";
+    dialog.querySelector(".ask-problem").textContent = sentence;
+    dialog.querySelector("[type=submit]").disabled = true;
+  }
 }
 
 /** Shows the shortcuts. */

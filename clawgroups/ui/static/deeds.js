@@ -1,6 +1,7 @@
 // What a person can do to a sub-agent or a request: asks where needed, calls the API, says what came of it.
 import { api } from "/claw/api.js";
 import { ask } from "/claw/ask.js";
+import { room } from "/claw/room.js";
 import { say, sayError } from "/claw/say.js";
 import { argumentLines } from "/claw/words.js";
 
@@ -15,6 +16,20 @@ async function attempt(act, done) {
     else sayError(error);
     return null;
   }
+}
+
+/** Asks, and does it. A refusal is said in the dialog, which stays with every word that was written in it. */
+function askAndDo(spec, act, done) {
+  const submit = async (values) => {
+    try {
+      const answer = (await act(values)) ?? true;
+      if (done) say({ sentence: done, kind: "ok" });
+      return { answer };
+    } catch (error) {
+      return { problem: [error.message, error.hint].filter(Boolean).join(" "), final: error.rule === "answered_once" };
+    }
+  };
+  return ask({ ...spec, submit });
 }
 
 const post = (agent, what, body) => api("POST", `/agents/${agent}/${what}`, body);
@@ -36,14 +51,13 @@ export function pauseOrResume(tile) {
 
 export async function steer(tile, message) {
   if (message === undefined) {
-    const answer = await ask({
-      title: `Steer ${tile.name}`,
+    const spec = {
+      title: `Steer ${tile.name}`, about: `${tile.id}:steer`,
       text: "It reads your words at its next step; nothing is interrupted.",
       fields: [{ name: "message", label: "Message", type: "text", required: true, missing: "Write a word or two." }],
       act: "Queue the message",
-    });
-    if (!answer) return null;
-    message = answer.message;
+    };
+    return askAndDo(spec, (given) => post(tile.id, "steer", given), `Queued for ${tile.name}'s next step.`);
   }
   return attempt(() => post(tile.id, "steer", { message }), `Queued for ${tile.name}'s next step.`);
 }
@@ -56,22 +70,22 @@ async function memberOptions(first = []) {
 export async function reassign(tile) {
   const options = await attempt(() => memberOptions());
   if (!options) return;
-  const answer = await ask({
-    title: `Give ${tile.name} to another member`,
+  const spec = {
+    title: `Give ${tile.name} to another member`, about: `${tile.id}:reassign`,
     text: "Its thread and workspace go along; the present driver is stopped first.",
     fields: [
       { name: "to", label: "Member", type: "choice", options },
       { name: "reason", label: "Reason", type: "text", hint: "The new driver reads this." },
     ],
     act: "Reassign",
-  });
-  if (answer) await attempt(() => post(tile.id, "reassign", answer), `${tile.name} was reassigned.`);
+  };
+  await askAndDo(spec, (given) => post(tile.id, "reassign", given), `${tile.name} was reassigned.`);
 }
 
 export async function fork(tile) {
   const options = await attempt(() => memberOptions([["", "The same member"]]));
   if (!options) return;
-  const answer = await ask({
+  const spec = {
     title: `Fork ${tile.name}`,
     text: "A new sub-agent that shares the thread and workspace up to a step.",
     fields: [
@@ -79,10 +93,13 @@ export async function fork(tile) {
       { name: "member", label: "Driver", type: "choice", options },
     ],
     act: "Fork",
+  };
+  let step = "";
+  const made = await askAndDo(spec, (given) => {
+    step = given.step.trim();
+    return post(tile.id, "fork", { step: /^\d+$/.test(step) ? Number(step) : step, member: given.member });
   });
-  if (!answer) return;
-  const made = await attempt(() => post(tile.id, "fork", { step: Number(answer.step) || 0, member: answer.member }));
-  if (made) say({ sentence: `${made.name} goes on from step ${answer.step}.`, kind: "ok" });
+  if (made) say({ sentence: `${made.name} goes on from step ${step}.`, kind: "ok" });
   return made;
 }
 
@@ -151,25 +168,45 @@ function pretty(text) {
   }
 }
 
-async function asked(request, choice) {
-  if (ASKS[choice.needs]) return ask({ text: request.title, ...(await ASKS[choice.needs](request)) });
+/** What to ask before this answer is given; null when it needs nothing. */
+async function dialogOf(request, choice) {
+  if (ASKS[choice.needs]) return { text: request.title, ...(await ASKS[choice.needs](request)) };
   const words = TEXTS[choice.id];
   if (!choice.needs && choice.id !== "deny") {
     const ends = choice.id === "fail";
-    return ends ? ask({ title: `${choice.label}?`, text: request.title, act: choice.label, kind: "danger" }) : {};
+    return ends ? { title: `${choice.label}?`, text: request.title, act: choice.label, kind: "danger" } : null;
   }
   const [title, label, hint, act] = words ?? [choice.label, "Words", "", choice.label];
-  return ask({
+  return {
     title, text: request.title, code: request.tool && choice.id !== "answer" ? argumentLines(request.arguments) : request.detail, act,
     kind: choice.id === "deny" ? "danger" : "primary",
     fields: [{ name: "text", label, type: "text", hint, required: choice.needs === "text" }],
-  });
+  };
 }
 
-/** Answers a request by one of its choices. True when it was taken, null when not. */
+const underWay = new Set();
+
+/** Whether this page is sending an answer to the request: then its end is no news. */
+export const isAnswering = (id) => underWay.has(id);
+
+async function give(request, body) {
+  underWay.add(request.id);
+  try {
+    return (await api("POST", `/requests/${request.id}/answer`, body)) ?? true;
+  } catch (error) {
+    if (error.rule === "answered_once") room.tell("settled", request);
+    throw error;
+  } finally {
+    underWay.delete(request.id);
+  }
+}
+
+/** Answers a request by one of its choices. Something true when it was taken, null when not. */
 export async function answer(request, choice, given = {}) {
-  const fields = Object.keys(given).length && choice.id !== "approve" ? given : await attempt(() => asked(request, choice));
-  if (!fields || fields === null) return null;
-  const body = { decision: choice.id, ...given, ...(fields === true ? {} : fields) };
-  return attempt(() => api("POST", `/requests/${request.id}/answer`, body), "");
+  const ready = Object.keys(given).length > 0 && choice.id !== "approve";
+  const dialog = ready ? null : await attempt(async () => (await dialogOf(request, choice)) ?? { none: true });
+  if (!ready && dialog === null) return null;
+  const send = (fields) => give(request, { decision: choice.id, ...given, ...fields });
+  if (!ready && !dialog.none) return askAndDo({ about: `${request.id}:${choice.id}`, ...dialog }, send);
+  return attempt(() => send({}));
 }

@@ -55,6 +55,7 @@ export const TEMPLATE = `
         <header><span>Live text</span><span class="num">{{ rate ? short(rate) + " tok/s" : look === "tool" ? "in " + tile.tool : state.split(",")[0].toLowerCase() }}</span></header>
         <div ref="live" class="live-text" tabindex="0" aria-label="Live text"><span v-if="live.reasoning" class="live-reasoning">{{ live.reasoning }}</span>{{ live.text }}<i v-if="rate" class="caret" aria-hidden="true"></i><span v-if="!live.text && !live.reasoning" class="dim">{{ silence }}</span></div>
       </section>
+      <section v-else-if="tile.state === 'failed' && detail?.reason" class="live live-failed"><header><span>Why it failed</span></header><div class="live-text" tabindex="0" aria-label="Why it failed">{{ detail.reason }}</div></section>
       <section v-else-if="tile.state === 'done' && result" class="live"><header><span>Result</span></header><div class="live-text" tabindex="0" aria-label="Result">{{ result }}</div></section>
       <h3 class="drawer-h3" v-if="steps.length">Last steps</h3>
       <ol class="steps"><li v-for="s in steps" :key="s.key"><time class="num">{{ time(s.at) }}</time><i class="dot" :style="{ '--c': 'var(' + s.color + ')' }" aria-hidden="true"></i>
@@ -77,12 +78,12 @@ export const TEMPLATE = `
         <template v-if="detail.children.length"><h3 class="drawer-h3">Its sub-agents</h3>
           <ul class="files"><li v-for="c in detail.children.slice(0, 100)" :key="c.id"><button type="button" class="link cut" @click="go(c.id)">{{ c.name }}</button><span class="dim cut">{{ c.title }}</span></li></ul></template></template>
     </div>
-    <form v-if="!ended && !held" class="composer" @submit.prevent="send">
+    <form v-if="(!ended && !held) || message.trim()" class="composer" @submit.prevent="send">
       <label class="sr" for="steer-text">Words for its next step</label>
       <textarea id="steer-text" ref="steer" v-model="message" rows="2" :placeholder="'Steer ' + tile.name + ' at its next step…'"
         @keydown.ctrl.enter.prevent="send" @keydown.meta.enter.prevent="send" @keydown.escape="(e) => e.target.blur()"></textarea>
-      <div class="composer-row"><span class="dim cut">{{ detail && detail.steers.length ? detail.steers.length + " queued" : "It is read at the next step; nothing is interrupted." }}</span>
-        <button class="btn btn-small btn-primary" :disabled="!message.trim() || sending">Send</button></div>
+      <div class="composer-row"><span class="dim cut">{{ composerNote }}</span>
+        <button class="btn btn-small btn-primary" :disabled="!message.trim() || sending || ended || held">Send</button></div>
     </form>
   </template>
   <div v-else-if="id" class="inbox-loading" aria-busy="true"><div v-for="n in 4" :key="n" class="skeleton"></div></div>

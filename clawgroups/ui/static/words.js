@@ -66,17 +66,6 @@ export const REQUEST_KINDS = {
   task: { label: "Your task", tag: "tag-human", weight: 1 },
 };
 
-/** Counts of the server (by state) as looks, for places that have no tiles. */
-export function looksOfCounts(group) {
-  const c = group.counts;
-  const asked = Math.min(group.needs_you, c.waiting + c.driving + c.paused);
-  const fromWaiting = Math.min(asked, c.waiting);
-  return {
-    gen: c.driving - (asked - fromWaiting), wait: c.waiting - fromWaiting, queued: c.queued, paused: c.paused,
-    att: asked, hum: c.handing_over, bad: c.failed, done: c.done, off: c.cancelled,
-  };
-}
-
 /** 5 -> "0:05", 75 -> "1:15", 4000 -> "1:06:40". */
 export function clock(seconds) {
   const s = Math.max(0, Math.floor(seconds));

@@ -1,19 +1,27 @@
 // What waits for a person here: approve, edit, deny, supply, answer. Half-written answers stay in the browser.
+import { settledWords } from "/claw/settled.js";
+
 const WAITS = { asking: "waits for approval", released: "is running", children: "a sub-agent works on it", answer: "waits for an answer", unknown: "may or may not have taken effect" };
 const SHOWN = 6;
 
 export default {
   template: `
-<div v-if="requests.length || loose.length" class="asks">
+<div v-if="requests.length || loose.length || left.length" class="asks">
+  <article v-for="one in left" :key="one.id" class="ask ask-left" :data-request="one.id">
+    <p class="ask-by" role="status">{{ one.told }}</p>
+    <div class="field"><label :for="one.id + '-left'">Your words were not sent. They stay here until you put them away.</label>
+      <textarea :id="one.id + '-left'" rows="3" readonly :value="one.words"></textarea></div>
+    <div class="row"><button type="button" class="btn btn-small" @click="putAway(one)">Put away</button></div>
+  </article>
   <article v-for="request in requests" :key="request.id" class="ask" :data-request="request.id" :aria-labelledby="request.id + '-title'">
     <header><span class="tag tag-attention">{{ request.kind.replace("_", " ") }}</span><h3 :id="request.id + '-title'">{{ request.title }}</h3></header>
     <p v-if="request.detail" class="ask-detail">{{ request.detail }}</p>
     <pre v-if="request.arguments && needs(request) !== 'arguments'" class="code">{{ pretty(request.arguments) }}</pre>
     <div v-if="needs(request)" class="field">
       <label :for="request.id + '-field'">{{ labels[needs(request)] }}</label>
-      <select v-if="needs(request) === 'member'" :id="request.id + '-field'" v-model="drafts[request.id]"><option v-for="member in members" :key="member.id" :value="member.id">{{ member.name }} ({{ member.kind }})</option></select>
-      <input v-else-if="needs(request) === 'amount'" :id="request.id + '-field'" v-model="drafts[request.id]" inputmode="decimal">
-      <textarea v-else :id="request.id + '-field'" rows="4" :class="{mono: needs(request) === 'arguments'}" v-model="drafts[request.id]" :aria-invalid="Boolean(wrong[request.id])"
+      <select v-if="needs(request) === 'member'" :id="request.id + '-field'" v-model="drafts[slot(request)]"><option v-for="member in members" :key="member.id" :value="member.id">{{ member.name }} ({{ member.kind }})</option></select>
+      <input v-else-if="needs(request) === 'amount'" :id="request.id + '-field'" v-model="drafts[slot(request)]" inputmode="decimal">
+      <textarea v-else :id="request.id + '-field'" rows="4" :class="{mono: needs(request) === 'arguments'}" v-model="drafts[slot(request)]" :aria-invalid="Boolean(wrong[request.id])"
         @input="store" @keydown.enter.ctrl.prevent="send(request)" @keydown.enter.meta.prevent="send(request)"></textarea>
       <span v-if="wrong[request.id]" class="wrong" role="alert">{{ wrong[request.id] }}</span>
     </div>
@@ -35,6 +43,7 @@ export default {
     chosen: {},
     drafts: {},
     wrong: {},
+    left: [], // settled by somebody else while words were being written: {id, told, words}
     waits: WAITS,
     most: SHOWN,
     labels: { text: "Your words", arguments: "Arguments, as JSON", member: "New driver", amount: "By how much" },
@@ -45,10 +54,42 @@ export default {
       return this.calls.filter((call) => !asked.has(call.id));
     },
   },
+  watch: {
+    requests(now, before) {
+      const open = new Set(now.map((request) => request.id));
+      for (const request of before) if (!open.has(request.id)) this.settle(request);
+    },
+  },
   mounted() {
+    this.sent = new Set();
+    this.ended = {};
     this.drafts = JSON.parse(localStorage.getItem(`claw-answers:${this.keep}`) || "{}");
   },
   methods: {
+    async settle(request) {
+      if (this.sent.has(request.id)) {
+        this.ended[request.id] = request; // by us, unless our answer is refused
+        return;
+      }
+      const written = ["text", "arguments"].map((needs) => (this.drafts[`${request.id}/${needs}`] ?? "").trim());
+      const words = written.filter((one) => one && one !== this.pretty(request.arguments).trim()).join("\n\n");
+      if (!words) return;
+      this.left.push({ id: request.id, words, told: "Settled meanwhile…" });
+      const told = await settledWords(request);
+      for (const one of this.left) if (one.id === request.id) one.told = told;
+    },
+    /** Our answer was not taken: the card stays as it is, or says who was faster. */
+    refused(id) {
+      this.sent.delete(id);
+      if (this.ended[id]) this.settle(this.ended[id]);
+    },
+    putAway(gone) {
+      this.left = this.left.filter((one) => one.id !== gone.id);
+      this.store();
+    },
+    slot(request) {
+      return `${request.id}/${this.needs(request)}`;
+    },
     needs(request) {
       return this.chosen[request.id]?.needs || "";
     },
@@ -67,12 +108,12 @@ export default {
       if (choice && !choice.needs && choice.id !== "deny") return this.emitAnswer(request, choice);
       const asked = choice && choice.id === "deny" ? { ...choice, needs: "text" } : choice;
       this.chosen[request.id] = asked;
-      if (asked?.needs === "arguments") this.drafts[request.id] = this.pretty(request.arguments);
+      if (asked?.needs === "arguments") this.drafts[this.slot(request)] ||= this.pretty(request.arguments);
       if (asked) this.$nextTick(() => document.getElementById(`${request.id}-field`)?.focus());
     },
     send(request) {
       const choice = this.chosen[request.id];
-      const draft = String(this.drafts[request.id] ?? "");
+      const draft = String(this.drafts[this.slot(request)] ?? "");
       this.wrong[request.id] = this.problem(choice, draft);
       if (!this.wrong[request.id]) this.emitAnswer(request, choice, draft);
     },
@@ -89,12 +130,13 @@ export default {
       return draft.trim() || choice.id === "deny" ? "" : "This is needed.";
     },
     emitAnswer(request, choice, draft = "") {
+      this.sent.add(request.id);
       const field = choice.needs === "amount" ? { amount: Number(draft) } : { [choice.needs || "text"]: draft };
       this.$emit("answer", { request: request.id, decision: choice.id, ...field });
     },
     store() {
-      const open = new Set(this.requests.map((request) => request.id));
-      localStorage.setItem(`claw-answers:${this.keep}`, JSON.stringify(Object.fromEntries(Object.entries(this.drafts).filter(([id]) => open.has(id)))));
+      const open = new Set([...this.requests, ...this.left].map((request) => request.id));
+      localStorage.setItem(`claw-answers:${this.keep}`, JSON.stringify(Object.fromEntries(Object.entries(this.drafts).filter(([slot]) => open.has(slot.split("/")[0])))));
     },
   },
 };

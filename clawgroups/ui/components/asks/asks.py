@@ -24,9 +24,12 @@ class Answer(Struct, frozen=True):
 
 
 class Asks(Element, component="asks.js"):
-    """Cards of requests and open calls. ``keep`` names the drafts in the browser; ``on_answer`` gets an Answer."""
+    """Cards of requests and open calls. ``keep`` names the drafts in the browser.
 
-    def __init__(self, keep: str, on_answer: Callable[[Answer], Awaitable[None]]) -> None:
+    ``on_answer`` gets an Answer and says whether it was taken; until then its words stay in the browser.
+    """
+
+    def __init__(self, keep: str, on_answer: Callable[[Answer], Awaitable[bool]]) -> None:
         super().__init__()
         own_style(self, __file__)
         self._props["keep"] = keep
@@ -35,7 +38,13 @@ class Asks(Element, component="asks.js"):
         self._props["members"] = []
 
         async def answered(event: GenericEventArguments) -> None:
-            await on_answer(_answer(event.args))
+            answer = _answer(event.args)
+            taken = False
+            try:
+                taken = await on_answer(answer)
+            finally:
+                if not taken:
+                    self.run_method("refused", answer.request)
 
         self.on("answer", answered, args=["request", "decision", "text", "arguments", "member", "amount"])
 

@@ -3,6 +3,7 @@ import { api } from "/claw/api.js";
 import { buttonsOf } from "/claw/choices.js";
 import * as deeds from "/claw/deeds.js";
 import { feedOf } from "/claw/feed.js";
+import { forget, keep, kept } from "/claw/kept.js";
 import { onKey } from "/claw/keys.js";
 import { ME, room } from "/claw/room.js";
 import { resultOf, stepsOf } from "/claw/steps.js";
@@ -50,10 +51,21 @@ export default {
     mine() {
       return this.held && this.tile.driver.id === ME;
     },
+    composerNote() {
+      if (this.ended) return `${this.tile.name} has ended; your words were not sent.`;
+      if (this.held) return `${this.tile.driver.name} drives now; your words were not sent.`;
+      const queued = this.detail?.steers.length;
+      return queued ? `${queued} queued` : "It is read at the next step; nothing is interrupted.";
+    },
     silence() {
       if (this.held) return this.mine ? "You are at the wheel." : "A person is at the wheel.";
       if (this.look === "gen") return "No words yet.";
       return this.look === "tool" ? `${this.tile.tool} runs; its words come when it is done.` : "Nothing under way.";
+    },
+  },
+  watch: {
+    message(words) {
+      if (this.id) keep(this.draft(this.id), words);
     },
   },
   mounted() {
@@ -81,12 +93,14 @@ export default {
     argumentLines, requestTitle, bytes, clock, money, short, time, buttonsOf,
     kind: (r) => REQUEST_KINDS[r.kind] ?? { label: r.kind, tag: "" },
     color: (look) => `var(${LOOKS[look]?.color ?? "--dim"})`,
+    draft: (id) => `${id}:steer:message`,
     open(id) {
       if (id === this.id) return;
       clearTimeout(this.settling);
       if (this.id) this.feed.unwatch(this.id);
       Object.assign(this, {
-        id, tile: null, detail: null, steps: [], result: "", files: null, problem: "", live: { text: "", reasoning: "" }, message: "", requests: [],
+        id, tile: null, detail: null, steps: [], result: "", files: null, problem: "", live: { text: "", reasoning: "" }, requests: [],
+        message: id ? kept(this.draft(id)) : "",
       });
       if (this.tab === "thread") this.$emit("thread", id ?? "");
       if (!id) return;
@@ -190,8 +204,12 @@ export default {
     async send() {
       const text = this.message.trim();
       if (!text || this.sending) return;
+      const id = this.id;
       this.sending = true;
-      if (await deeds.steer(this.tile, text)) this.message = "";
+      if (await deeds.steer(this.tile, text)) {
+        forget(this.draft(id));
+        if (id === this.id) this.message = "";
+      }
       this.sending = false;
       this.load();
     },

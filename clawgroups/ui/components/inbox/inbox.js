@@ -1,11 +1,15 @@
 // The inbox: who needs me, what exactly do they ask, what does waiting cost.
+import { tellSettled } from "/claw/ask.js";
 import { buttonsOf } from "/claw/choices.js";
-import { answer } from "/claw/deeds.js";
+import { answer, isAnswering } from "/claw/deeds.js";
 import { feedOf } from "/claw/feed.js";
+import { forget, keep, kept } from "/claw/kept.js";
 import { onKey } from "/claw/keys.js";
 import { room } from "/claw/room.js";
+import { settledWords } from "/claw/settled.js";
 import { REQUEST_KINDS, argumentGist, argumentLines, clock, requestTitle } from "/claw/words.js";
 
+const NARROW = "(max-width: 700px)"; // where the drawer would cover the inbox
 const GONE_MS = 700; // an answered item stays so long that one sees it was taken
 
 export default {
@@ -13,13 +17,13 @@ export default {
   template: `
     <section class="inbox" aria-label="Needs you">
       <header class="pane-head"><h2>Needs you</h2>
-        <span class="count" :class="{ 'count-none': !items.length }" aria-live="polite" :aria-label="items.length + ' open'">{{ items.length }}</span>
-        <span class="pane-note" v-if="items.length > 1">by cost of waiting</span></header>
+        <span class="count" :class="{ 'count-none': !live }" aria-live="polite" :aria-label="live + ' open'">{{ live }}</span>
+        <span class="pane-note" v-if="live > 1">by cost of waiting</span></header>
       <div v-if="!loaded" class="inbox-loading" aria-busy="true"><div v-for="n in 3" :key="n" class="skeleton"></div></div>
       <div v-else-if="!items.length" class="inbox-none"><span class="inbox-none-mark" aria-hidden="true">✓</span>
         <strong>Nothing waits for you.</strong><span>{{ quiet }}</span></div>
       <ol v-else class="inbox-list">
-        <li v-for="r in items" :key="r.id" class="item" :class="{ 'item-open': r.id === open, 'item-taken': taken[r.id] }"
+        <li v-for="r in items" :key="r.id" class="item" :class="{ 'item-open': r.id === open, 'item-taken': taken[r.id], 'item-settled': settled[r.id] }"
             :data-request="r.id" @click="choose(r)">
           <div class="item-head">
             <button type="button" class="item-name" :aria-expanded="String(r.id === open)" :aria-label="r.agent_name + ': ' + kind(r).label">{{ r.agent_name }}</button>
@@ -31,10 +35,16 @@ export default {
           <p v-if="r.id === open && r.detail && r.kind !== 'question'" class="item-detail">{{ r.detail }}</p>
           <p v-if="waiting(r)" class="item-blocked">{{ waiting(r) }}</p>
           <div v-if="taken[r.id]" class="item-done">{{ taken[r.id] }}</div>
+          <div v-else-if="settled[r.id]" class="item-answer" @click.stop>
+            <p class="item-by" role="status">{{ settled[r.id].words }}</p>
+            <template v-if="drafts[r.id]"><label :for="'answer-' + r.id">Your words were not sent. They stay here until you put them away.</label>
+              <textarea :id="'answer-' + r.id" class="input" rows="2" readonly :value="drafts[r.id]"></textarea></template>
+            <button type="button" class="btn btn-small" @click="putAway(r)">Put away</button>
+          </div>
           <template v-else>
             <form v-if="r.id === open && r.kind === 'question'" class="item-answer" @submit.prevent="send(r)" @click.stop>
               <label class="sr" :for="'answer-' + r.id">Your answer to {{ r.agent_name }}</label>
-              <textarea :id="'answer-' + r.id" class="input" rows="2" v-model="drafts[r.id]" placeholder="Your answer…"
+              <textarea :id="'answer-' + r.id" class="input" rows="2" v-model="drafts[r.id]" placeholder="Your answer…" @input="keepDraft(r)"
                         @keydown.ctrl.enter.prevent="send(r)" @keydown.meta.enter.prevent="send(r)"></textarea>
               <button class="btn btn-small btn-primary" :disabled="!(drafts[r.id] || '').trim() || busy === r.id">Send</button>
             </form>
@@ -47,8 +57,11 @@ export default {
         </li>
       </ol>
     </section>`,
-  data: () => ({ items: [], loaded: false, open: null, now: Date.now(), drafts: {}, busy: null, taken: {}, status: "" }),
+  data: () => ({ items: [], loaded: false, open: null, now: Date.now(), drafts: {}, busy: null, taken: {}, settled: {}, status: "" }),
   computed: {
+    live() {
+      return this.items.filter((r) => !this.settled[r.id]).length;
+    },
     quiet() {
       return { finished: "The group has finished.", cancelled: "The group was stopped.", paused: "The group is paused.", draft: "The group has not started." }[this.status] ?? "Questions, approvals and trouble show up here.";
     },
@@ -59,6 +72,7 @@ export default {
     this.stops = [
       this.feed.subscribe((message) => this.hear(message)),
       room.on("select", (id) => this.follow(id)),
+      room.on("settled", (request) => this.settle(request)),
       onKey("j", "Next that needs you", step(1)),
       onKey("k", "The one before", step(-1)),
       onKey("a", "Approve, accept or answer", () => this.byKey(["approve", "accept", "run_again", "raise", "retry", "answer"])),
@@ -84,8 +98,13 @@ export default {
       return r.id === this.open ? `${r.tool}\n${argumentLines(r.arguments)}` : argumentGist(r.arguments);
     },
     hear(message) {
-      if (message.type === "snapshot") this.read();
+      if (message.type === "snapshot") {
+        const { requests } = this.feed.state;
+        for (const r of this.items) if (!requests.has(r.id) && !isAnswering(r.id)) this.settle(r);
+        this.read();
+      }
       else if (message.type === "batch") {
+        for (const r of this.items) if (message.closed.includes(r.id) && !isAnswering(r.id)) this.settle(r);
         if (message.opened.length || message.closed.length) this.read();
         else if (message.group) this.status = this.feed.state.group.status;
       }
@@ -95,13 +114,35 @@ export default {
       const cost = (r) => r.blocked * this.kind(r).weight;
       const before = this.items.findIndex((r) => r.id === this.open);
       const sorted = [...requests.values()].sort((a, b) => cost(b) - cost(a) || a.opened_at - b.opened_at);
-      const leaving = this.items.filter((r) => this.taken[r.id] && !requests.has(r.id));
+      const leaving = this.items.filter((r) => (this.taken[r.id] || this.settled[r.id]) && !requests.has(r.id));
       this.items = [...sorted, ...leaving];
+      for (const r of sorted) this.drafts[r.id] ??= kept(`answer:${r.id}`);
       this.loaded = true;
       this.status = group.status;
       this.now = this.feed.now();
       if (this.open && !this.items.some((r) => r.id === this.open)) this.open = null;
       if (before < 0 && this.open === null && room.selected) this.follow(room.selected);
+    },
+    /** Somebody else settled it. One that is being looked at or answered stays, and says by whom; no word is lost. */
+    async settle(r) {
+      if (this.taken[r.id] || this.settled[r.id]) return;
+      const words = settledWords(r);
+      words.then((found) => tellSettled(r.id, found));
+      if (r.id !== this.open && !(this.drafts[r.id] ?? "").trim()) return;
+      this.settled = { ...this.settled, [r.id]: { words: "Settled meanwhile…" } };
+      if (!this.items.some((one) => one.id === r.id)) this.items = [...this.items, r];
+      const found = await words;
+      if (this.settled[r.id]) this.settled[r.id].words = found;
+    },
+    putAway(r) {
+      const { [r.id]: _, ...rest } = this.settled;
+      this.settled = rest;
+      delete this.drafts[r.id];
+      forget(`answer:${r.id}`);
+      this.read();
+    },
+    keepDraft(r) {
+      keep(`answer:${r.id}`, this.drafts[r.id]);
     },
     follow(agent) {
       const first = this.items.find((r) => r.agent === agent);
@@ -109,7 +150,7 @@ export default {
     },
     choose(r) {
       this.open = r.id;
-      room.select(r.agent);
+      if (!matchMedia(NARROW).matches) room.select(r.agent);
     },
     show(r, focus = false) {
       this.open = r.id;
@@ -128,7 +169,7 @@ export default {
     },
     byKey(wanted) {
       const r = this.items.find((one) => one.id === this.open);
-      const button = r && !this.taken[r.id] && this.buttons(r).find((b) => wanted.includes(b.choice.id) && b.given.scope !== "tool" && b.given.scope !== "group");
+      const button = r && !this.taken[r.id] && !this.settled[r.id] && this.buttons(r).find((b) => wanted.includes(b.choice.id) && b.given.scope !== "tool" && b.given.scope !== "group");
       if (button) return this.act(r, button);
       const box = r && this.$el.querySelector(`#answer-${CSS.escape(r.id)}`);
       if (box && wanted.includes("answer")) box.focus();
@@ -154,6 +195,8 @@ export default {
       const done = await answer(r, choice, given);
       this.busy = null;
       if (!done) return;
+      delete this.drafts[r.id];
+      forget(`answer:${r.id}`);
       this.taken = { ...this.taken, [r.id]: `✓ ${choice.label}` };
       setTimeout(() => {
         const { [r.id]: _, ...rest } = this.taken;

@@ -14,7 +14,7 @@ export default {
     <ul v-if="wheel.mode === 'handing_over'" class="wheel-proof"><li class="is-ok">Nothing that {{ former }} writes is accepted any more (epoch {{ wheel.epoch }})</li>
       <li class="is-open">Its model call or program is being stopped</li><li class="is-open">Its processes are being looked for</li></ul>
     <ul v-else-if="wheel.mode === 'mine'" class="wheel-proof"><li v-for="fact in proof" :key="fact" class="is-ok">{{ fact }}</li></ul>
-    <p class="wheel-note" :class="{low}">{{ note }}</p>
+    <p class="wheel-note" :class="{low: low || wheel.lapsed}">{{ note }}</p>
   </div>
   <div v-if="wheel.mode === 'mine' && wheel.lease_until" class="wheel-lease" :class="{low}" :title="'Lease until ' + clock(wheel.lease_until)">
     <span class="wheel-left num">{{ left }}</span><span class="wheel-track"><i :style="{width: share + '%'}"></i></span><span class="dim">lease until {{ clock(wheel.lease_until) }}</span></div>
@@ -52,6 +52,9 @@ export default {
     low() {
       return this.wheel.mode === "mine" && this.wheel.lease_until > 0 && this.share < 30;
     },
+    whose() {
+      return this.wheel.lapsed === "you" ? "Your" : `${this.wheel.lapsed}’s`;
+    },
     former() {
       return this.wheel.former || this.wheel.next || "the old driver";
     },
@@ -63,6 +66,7 @@ export default {
       if (mode === "other") return `${driver.name} holds the wheel; you watch`;
       if (mode === "ended") return ENDS[state];
       if (mode === "asked") return "You take over after this step";
+      if (this.wheel.lapsed) return `${this.whose} lease ran out; nobody drives`;
       if (this.wheel.asked_by) return `${this.wheel.asked_by} takes over after this step`;
       if (state === "handing_over") return `Changing hands to ${driver ? driver.name : next}…`;
       return driver ? `${driver.name} drives` : "Nobody drives";
@@ -95,6 +99,7 @@ export default {
       if (mode === "other") return "Only one person drives. Everything here is live, and read-only for you.";
       if (mode === "ended") return "Nothing more can be written here. The thread and the files stay.";
       if (mode === "asked") return `${driver ? driver.name : "The driver"} finishes its step and its tool calls first.`;
+      if (this.wheel.lapsed) return `Without a sign of life it was paused; it has done nothing since. Words that were not sent are kept. Take over to go on, or resume ${this.wheel.next}.`;
       const waits = state === "waiting" && wait ? ` for ${wait}` : "";
       const pausing = this.wheel.pausing && state !== "paused" ? " It pauses after this step." : "";
       if (!driver) return `${STATES[state] || state}${waits}. Take over to work in the place of ${this.wheel.next}.`;

@@ -47,6 +47,7 @@ def wheel_of(view: dict[str, Any], me: str, *, now: int, lease_ms: int) -> dict[
         "epoch": view["epoch"],
         "asked_by": names.get(view["asked_by"], view["asked_by"]),
         "pausing": bool(view["pausing"]),
+        "lapsed": "you" if view["lapsed"] == me else names.get(view["lapsed"], view["lapsed"]),
         "lease_until": view["lease_until"],
         "lease_ms": lease_ms,
         "now": now,

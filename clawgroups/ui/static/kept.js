@@ -1,0 +1,11 @@
+// Words that are not sent yet. They stay in this browser until they are, whatever happens to the page or the server.
+const name = (key) => `claw-kept:${key}`;
+
+export const kept = (key) => (key && localStorage.getItem(name(key))) || "";
+
+export function keep(key, words) {
+  if (key && words.trim()) localStorage.setItem(name(key), words);
+  else if (key) localStorage.removeItem(name(key));
+}
+
+export const forget = (key) => keep(key, "");
