@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from benchmarks import peers
 from benchmarks.beside import beside
 from benchmarks.synthetic_runner import SyntheticRunner
+from clawgroups import memory
 from clawgroups.dispatcher.dispatcher import Dispatcher
 from clawgroups.group import commands as cmd
 from clawgroups.group.decide import decide
@@ -42,6 +43,7 @@ async def run(agents: int = AGENTS, steps: int = STEPS, *, with_peers: bool = Tr
 
     A ratio is null where the peer's package is not installed.
     """
+    memory.prepare()  # as the server does
     ours: list[Round] = []
     bare: list[float] = []
     others: dict[str, float | None] = {}
