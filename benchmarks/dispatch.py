@@ -136,5 +136,6 @@ def row_sizes() -> tuple[int, int]:
 
 def _size(decision: Decision) -> int:
     rows = rows_of([GroupCommit(decision.group, decision.events)])
-    every = [*rows.events, *rows.steps, *rows.agents, *rows.calls.values(), *rows.calls_changed.values()]
-    return sum(len(str(value)) for row in every for value in row.values())
+    typed = [*rows.events, *rows.steps, *rows.agents]
+    named = [row.values() for row in (*rows.calls.values(), *rows.calls_changed.values())]
+    return sum(len(str(value)) for row in (*typed, *named) for value in row)
