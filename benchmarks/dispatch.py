@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from benchmarks import peers
 from benchmarks.beside import beside
 from benchmarks.synthetic_runner import SyntheticRunner
+from clawgroups import memory
 from clawgroups.dispatcher.dispatcher import Dispatcher
 from clawgroups.group import commands as cmd
 from clawgroups.group.decide import decide
@@ -42,6 +43,7 @@ async def run(agents: int = AGENTS, steps: int = STEPS, *, with_peers: bool = Tr
 
     A ratio is null where the peer's package is not installed.
     """
+    memory.prepare()  # as the server does
     ours: list[Round] = []
     bare: list[float] = []
     others: dict[str, float | None] = {}
@@ -134,5 +136,6 @@ def row_sizes() -> tuple[int, int]:
 
 def _size(decision: Decision) -> int:
     rows = rows_of([GroupCommit(decision.group, decision.events)])
-    every = [*rows.events, *rows.steps, *rows.agents, *rows.calls.values(), *rows.calls_changed.values()]
-    return sum(len(str(value)) for row in every for value in row.values())
+    typed = [*rows.events, *rows.steps, *rows.agents]
+    named = [row.values() for row in (*rows.calls.values(), *rows.calls_changed.values())]
+    return sum(len(str(value)) for row in (*typed, *named) for value in row)

@@ -16,7 +16,7 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from clawgroups import __version__
+from clawgroups import __version__, memory
 from clawgroups.api import agents, docs, errors, groups, sockets
 from clawgroups.api.door import Door
 from clawgroups.api.guard import Guard, is_local
@@ -100,6 +100,7 @@ async def serve(
             ledger = await Ledger.open(settings.database_url)
             try:
                 app = build(settings, ledger, runner, pages=pages)
+                memory.prepare()
                 await _run(app, listening, f"http://{address}", settings, ready, stop or asyncio.Event())
             finally:
                 await ledger.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from clawgroups.dispatcher.desk import Desk
 from clawgroups.dispatcher.live import LiveText
@@ -67,7 +68,7 @@ class Reports:
             usage=turn.usage,
             finish=turn.finish,
         )
-        self._post(link, command, message.epoch, "step", _words_of(turn))
+        self._post(link, command, message.epoch, "step", lambda: _words_of(turn))
 
     def _result(self, link: RunnerLink, message: ms.ResultDone) -> None:
         command = cmd.RecordResult(
@@ -79,7 +80,7 @@ class Reports:
             snapshot=message.snapshot,
             changed=message.changed,
         )
-        self._post(link, command, message.epoch, f"result of {message.call}", message.content)
+        self._post(link, command, message.epoch, f"result of {message.call}", lambda: message.content)
 
     def _stopped(self, link: RunnerLink, message: ms.Stopped) -> None:
         if link.seats.get(message.agent) == message.epoch:
@@ -96,7 +97,7 @@ class Reports:
             ends=message.ends,
             snapshot=message.snapshot,
         )
-        self._post(link, command, message.epoch, "", "")
+        self._post(link, command, message.epoch, "", str)
 
     def _failed(self, link: RunnerLink, message: ms.Failed) -> None:
         if link.seats.get(message.agent) == message.epoch:
@@ -110,9 +111,12 @@ class Reports:
             partial=message.partial,
             retry_after=message.retry_after,
         )
-        self._post(link, command, message.epoch, "failure", message.sentence)
+        self._post(link, command, message.epoch, "failure", lambda: message.sentence)
 
-    def _post(self, link: RunnerLink, command: cmd.AgentCommand, epoch: int, what: str, content: str) -> None:
+    def _post(
+        self, link: RunnerLink, command: cmd.AgentCommand, epoch: int, what: str, content: Callable[[], str]
+    ) -> None:
+        """``content``: what people see of it when it is refused."""
         group = self._desk.groups.get(group_of(command.agent))
         agent = group.agents.get(command.agent) if group else None
         actor = "runner"
@@ -127,7 +131,7 @@ class Reports:
         agent: str,
         epoch: int,
         what: str,
-        content: str,
+        content: Callable[[], str],
         done: asyncio.Future[Decision],
     ) -> None:
         error = None if done.cancelled() else done.exception()
@@ -138,8 +142,8 @@ class Reports:
         if what and link.seats.get(agent) == epoch:
             link.seats.pop(agent)
             link.send(ms.RefusedWrite(agent=agent, epoch=epoch, code=code, sentence=str(error)))
-        if isinstance(error, StaleEpoch) and content:
-            late = cmd.KeepLateWrite(agent=agent, epoch=epoch, what=what, content=content, by="")
+        if isinstance(error, StaleEpoch) and (words := content()):
+            late = cmd.KeepLateWrite(agent=agent, epoch=epoch, what=what, content=words, by="")
             kept = self._desk.post(group_of(agent), late, "dispatcher")
             kept.add_done_callback(_log_lost)
         elif what and not isinstance(error, (StaleEpoch, LedgerStopped, NotFound)):

@@ -9,7 +9,7 @@ from msgspec import Struct
 from clawgroups.errors import NotFound, Refused, StaleEpoch
 from clawgroups.group import effects as fx
 from clawgroups.group import events as ev
-from clawgroups.group.evolve import evolve
+from clawgroups.group.evolve import apply
 from clawgroups.group.members import Member, MemberKind
 from clawgroups.group.state import Agent, Group, Request, RequestKind
 from clawgroups.group.thread import Entry
@@ -38,20 +38,10 @@ class Draft:
     def add(self, event: ev.Event) -> None:
         """Applies ``event`` and keeps it. Raises IllegalEvent when the table of states forbids it."""
         agent_id = event.agent if isinstance(event, ev.AgentEvent) else ""
-        recorded = ev.Recorded(
-            seq=self.group.seq + 1,
-            at=self.at,
-            actor=self.actor,
-            agent=agent_id,
-            epoch=0,
-            kind=ev.KINDS[type(event)],
-            event=event,
-        )
-        self.group = evolve(self.group, recorded)
-        if agent_id:
-            epoch = self.group.agents[agent_id].epoch
-            recorded = ev.Recorded(recorded.seq, recorded.at, recorded.actor, agent_id, epoch, recorded.kind, event)
-        self.events.append(recorded)
+        seq = self.group.seq + 1
+        self.group = apply(self.group, event, self.at, seq)
+        epoch = self.group.agents[agent_id].epoch if agent_id else 0
+        self.events.append(ev.Recorded(seq, self.at, self.actor, agent_id, epoch, ev.KINDS[type(event)], event))
 
     def then(self, effect: fx.Effect) -> None:
         """Adds something to do once the events are in the ledger.

@@ -17,12 +17,16 @@ class IllegalEvent(Exception):
 
 def evolve(group: Group, recorded: ev.Recorded) -> Group:
     """The state after ``recorded``. Raises IllegalEvent and changes nothing when the table forbids it."""
-    event, at = recorded.event, recorded.at
+    return apply(group, recorded.event, recorded.at, recorded.seq)
+
+
+def apply(group: Group, event: ev.Event, at: int, seq: int) -> Group:
+    """The same for an event that is not on record yet."""
     group_rule = GROUP_RULES.get(type(event))
     after = group_rule(group, event, at) if group_rule else group
     if isinstance(event, ev.AgentEvent) and not isinstance(event, ev.AgentCreated):
         after = _evolve_agent(after, event, at)
-    return replace(after, seq=recorded.seq)
+    return replace(after, seq=seq)
 
 
 def _evolve_agent(group: Group, event: ev.AgentEvent, at: int) -> Group:

@@ -40,7 +40,8 @@ def record_step(draft: Draft, command: cmd.RecordStep) -> None:
     _check_may_write(draft, agent, command)
     if agent.calls:
         detach(draft, agent)
-    calls = tuple(_proposed(draft, agent, call) for call in _unique(command.calls))
+    wanted = _unique(command.calls)
+    calls = tuple(_proposed(draft, agent, call) for call in wanted)
     final = command.final and not calls
     draft.add(
         ev.StepCommitted(
@@ -59,7 +60,7 @@ def record_step(draft: Draft, command: cmd.RecordStep) -> None:
     if agent.driven_by_person and agent.driver is not None:
         still_there(draft, draft.agent(agent.id), agent.driver.lease_ms)
         _tell_seat(draft, agent, command.content, calls)
-    for call, made in zip(_unique(command.calls), calls, strict=True):
+    for call, made in zip(wanted, calls, strict=True):
         _begin_call(draft, agent.id, call, made.status)
     boundary(draft, agent.id)
 

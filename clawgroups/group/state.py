@@ -183,7 +183,10 @@ class Agent(Struct, frozen=True, omit_defaults=True):
 
     def call(self, call_id: str) -> Call | None:
         """The open call of that id."""
-        return next((call for call in self.calls if call.id == call_id), None)
+        for call in self.calls:
+            if call.id == call_id:
+                return call
+        return None
 
     @property
     def driven_by_person(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -13,11 +14,12 @@ from clawgroups.group.members import Member
 from clawgroups.group.state import Agent, Group
 from clawgroups.group.thread import Usage
 from clawgroups.ledger.faults import BadRow
+from clawgroups.ledger.rows import AgentRow, EventRow, Row, Rows, StepRow
 from clawgroups.ledger.words import clean, json_text, key, number
 
 HOUSE = "house"  # the group whose members are the installation's
 PREVIEW = 160
-Row = dict[str, Any]
+DAY_MS = 86_400_000
 
 
 class GroupCommit(NamedTuple):
@@ -25,29 +27,6 @@ class GroupCommit(NamedTuple):
 
     after: Group
     records: Sequence[ev.Recorded]
-
-
-class Rows:
-    """Rows of every table for one transaction. Those that may change within a batch are keyed: the last write wins."""
-
-    def __init__(self) -> None:
-        self.events: list[Row] = []
-        self.steps: list[Row] = []
-        self.tasks: list[Row] = []
-        self.groups: list[Row] = []
-        self.agents: list[Row] = []
-        self.messages: dict[str | int, Row] = {}
-        self.delivered: list[Row] = []
-        self.calls: dict[tuple[str, int, str], Row] = {}
-        self.calls_changed: dict[tuple[str, int, str], Row] = {}
-        self.requests: dict[str, Row] = {}
-        self.requests_closed: list[Row] = []
-        self.artifacts: dict[tuple[str, str], Row] = {}
-        self.snapshots: list[Row] = []
-        self.usage: dict[tuple[str, str, str], Row] = {}
-        self.members: dict[str, Row] = {}
-        self.members_left: dict[str, Row] = {}
-        self.at_step: dict[str, int] = {}  # the step a sub-agent is at, as the batch is walked through
 
 
 def rows_of(commits: Sequence[GroupCommit]) -> Rows:
@@ -85,17 +64,17 @@ def _check_numbers(commit: GroupCommit) -> None:
             raise BadRow(f"Event {recorded.seq} of group {commit.after.id} stands where event {wanted} belongs.")
 
 
-def _event_row(group_id: str, recorded: ev.Recorded) -> Row:
-    return {
-        "group_id": group_id,
-        "seq": recorded.seq,
-        "at": recorded.at,
-        "actor": clean(recorded.actor),
-        "agent_id": recorded.agent,
-        "epoch": recorded.epoch,
-        "kind": recorded.kind,
-        "body": json_text(recorded.event),
-    }
+def _event_row(group_id: str, recorded: ev.Recorded) -> EventRow:
+    return EventRow(
+        group_id,
+        recorded.seq,
+        recorded.at,
+        clean(recorded.actor),
+        recorded.agent,
+        recorded.epoch,
+        recorded.kind,
+        body=json_text(recorded.event),
+    )
 
 
 def _group_row(group: Group) -> Row:
@@ -117,25 +96,25 @@ def _group_row(group: Group) -> Row:
     }
 
 
-def _agent_row(group_id: str, agent: Agent) -> Row:
-    return {
-        "id": agent.id,
-        "group_id": group_id,
-        "number": agent.number,
-        "name": clean(agent.name),
-        "role": clean(agent.role),
-        "parent": agent.parent,
-        "status": agent.status.value,
-        "member": clean(agent.member),
-        "driver": clean(agent.driver.member) if agent.driver else "",
-        "epoch": agent.epoch,
-        "seat": agent.seat,
-        "step": agent.step,
-        "tokens": number(agent.tokens_in + agent.tokens_out),
-        "cost": agent.cost,
-        "created_at": agent.created_at,
-        "state": json_text(agent),
-    }
+def _agent_row(group_id: str, agent: Agent) -> AgentRow:
+    return AgentRow(
+        agent.id,
+        group_id,
+        agent.number,
+        clean(agent.name),
+        clean(agent.role),
+        agent.parent,
+        agent.status.value,
+        clean(agent.member),
+        clean(agent.driver.member) if agent.driver else "",
+        agent.epoch,
+        agent.seat,
+        agent.step,
+        number(agent.tokens_in + agent.tokens_out),
+        agent.cost,
+        agent.created_at,
+        state=json_text(agent),
+    )
 
 
 def _created(rows: Rows, group: Group, recorded: ev.Recorded, event: ev.AgentCreated) -> None:
@@ -156,21 +135,21 @@ def _step(rows: Rows, group: Group, recorded: ev.Recorded, event: ev.StepCommitt
         _move_changes(rows, event)
     rows.at_step[event.agent] = event.step
     rows.steps.append(
-        {
-            "agent_id": event.agent,
-            "step": event.step,
-            "group_id": group.id,
-            "seq": recorded.seq,
-            "epoch": event.epoch,
-            "by_member": clean(event.by),
-            "at": recorded.at,
-            "finish": clean(event.finish),
-            "tokens_in": number(usage.tokens_in),
-            "tokens_out": number(usage.tokens_out),
-            "cached": number(usage.cached),
-            "cost": usage.cost,
-            "preview": clean(event.content[:PREVIEW]),
-        }
+        StepRow(
+            event.agent,
+            event.step,
+            group.id,
+            recorded.seq,
+            event.epoch,
+            clean(event.by),
+            recorded.at,
+            clean(event.finish),
+            number(usage.tokens_in),
+            number(usage.tokens_out),
+            number(usage.cached),
+            usage.cost,
+            preview=clean(event.content[:PREVIEW]),
+        )
     )
     for call in event.calls:
         rows.calls[event.agent, event.step, call.id] = {
@@ -198,8 +177,14 @@ def _move_changes(rows: Rows, event: ev.StepCommitted) -> None:
         rows.calls_changed[agent, event.step - 1, call] = change
 
 
+@lru_cache(maxsize=8)
+def _day(number: int) -> str:
+    """The date of that day since 1970, in UTC."""
+    return (dt.date(1970, 1, 1) + dt.timedelta(days=number)).isoformat()
+
+
 def _add_usage(rows: Rows, group_id: str, member: str, at: int, usage: Usage) -> None:
-    day = dt.datetime.fromtimestamp(at / 1000, dt.UTC).date().isoformat()
+    day = _day(at // DAY_MS)
     row = rows.usage.get((group_id, member, day))
     if row is None:
         row = {

@@ -15,7 +15,8 @@ from sqlalchemy import Table
 from clawgroups.group import events as ev
 from clawgroups.group.state import Group
 from clawgroups.ledger import tables as t
-from clawgroups.ledger.mirror import GroupCommit, Row, rows_of
+from clawgroups.ledger.mirror import GroupCommit, rows_of
+from clawgroups.ledger.rows import Row
 from clawgroups.ledger.words import LARGEST
 
 Key = tuple[Any, ...]
@@ -39,7 +40,7 @@ class Replica:
         rows = rows_of([GroupCommit(after, (recorded,))])
         for table, made in (
             (t.groups, rows.groups),
-            (t.agents, rows.agents),
+            (t.agents, [row._asdict() for row in rows.agents]),
             (t.agent_tasks, rows.tasks),
             (t.requests, rows.requests.values()),
             (t.messages, rows.messages.values()),
@@ -52,7 +53,8 @@ class Replica:
             self.whole["requests"][(change["p_id"],)].update(_columns(change))
         for change in rows.delivered:
             self._steers[change["p_ref"]].update(_columns(change))
-        for table, long in ((t.steps, rows.steps), (t.tool_calls, rows.calls.values()), (t.snapshots, rows.snapshots)):
+        steps = [row._asdict() for row in rows.steps]
+        for table, long in ((t.steps, steps), (t.tool_calls, rows.calls.values()), (t.snapshots, rows.snapshots)):
             for row in long:
                 self.of(row["agent_id"], table)[key_of(table, row)] = row
         for change in rows.calls_changed.values():

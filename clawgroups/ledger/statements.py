@@ -15,7 +15,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.dml import ValuesBase
 
 from clawgroups.ledger import tables as t
-from clawgroups.ledger.mirror import Row, Rows
+from clawgroups.ledger.rows import AgentRow, EventRow, Row, Rows, StepRow
 from clawgroups.ledger.words import LARGEST
 
 _IMMUTABLE = {
@@ -28,18 +28,26 @@ _REQUEST = ("state", "answered_at", "decision", "by_member", "answer", "scope")
 _USAGE = ("steps", "tokens_in", "tokens_out", "cached", "cost")
 
 
-class Statement:
-    """One SQL text for many rows of one shape."""
+Typed = EventRow | StepRow | AgentRow
+AnyRow = Row | Typed
 
-    def __init__(self, made: ValuesBase, columns: Iterable[str] | None, dialect: Dialect) -> None:
+
+class Statement:
+    """One SQL text for many rows of one shape: dicts, or ``typed`` tuples in the order of its parameters."""
+
+    def __init__(
+        self, made: ValuesBase, columns: Iterable[str] | None, dialect: Dialect, typed: type[Typed] | None = None
+    ) -> None:
         compiled = made.compile(dialect=dialect, column_keys=list(columns) if columns is not None else None)
         self.text = str(compiled)
-        names = list(compiled.positiontup or ())
-        self._pick: Callable[[Row], tuple[Any, ...]] = itemgetter(*names)
+        names = tuple(compiled.positiontup or ())
+        if typed is not None and names != typed._fields:
+            raise TypeError(f"{typed.__name__} does not have the order of {names}.")
+        self._pick: Callable[[Any], tuple[Any, ...]] | None = itemgetter(*names) if typed is None else None
 
-    def run(self, connection: Connection, rows: Iterable[Row]) -> None:
+    def run(self, connection: Connection, rows: Iterable[AnyRow]) -> None:
         """Runs for every row, if there is any."""
-        values = [self._pick(row) for row in rows]
+        values: list[Any] = [self._pick(row) for row in rows] if self._pick else list(rows)
         if len(values) == 1:
             connection.exec_driver_sql(self.text, values[0])
         elif values:
@@ -52,11 +60,11 @@ class Statements:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._insert_into = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
-        self._work: list[tuple[Statement, Callable[[Rows], Iterable[Row]]]] = [
-            (self._insert(t.events), lambda rows: rows.events),
-            (self._insert(t.steps), lambda rows: rows.steps),
+        self._work: list[tuple[Statement, Callable[[Rows], Iterable[AnyRow]]]] = [
+            (self._insert(t.events, EventRow), lambda rows: rows.events),
+            (self._insert(t.steps, StepRow), lambda rows: rows.steps),
             (self._insert(t.agent_tasks), lambda rows: rows.tasks),
-            (self._upsert(t.agents), lambda rows: rows.agents),
+            (self._upsert(t.agents, AgentRow), lambda rows: rows.agents),
             (self._upsert(t.groups), lambda rows: rows.groups),
             (self._insert(t.tool_calls), lambda rows: rows.calls.values()),
             (self._change(t.tool_calls, _CALL, agent_id="p_agent", step="p_step", call_id="p_call"), _changed_calls),
@@ -76,17 +84,17 @@ class Statements:
         for statement, of in self._work:
             statement.run(connection, of(rows))
 
-    def _insert(self, table: Table) -> Statement:
+    def _insert(self, table: Table, typed: type[Typed] | None = None) -> Statement:
         columns = [column.name for column in table.columns if column.autoincrement is not True]
-        return Statement(table.insert().inline(), columns, self._dialect)
+        return Statement(table.insert().inline(), columns, self._dialect, typed)
 
-    def _upsert(self, table: Table) -> Statement:
+    def _upsert(self, table: Table, typed: type[Typed] | None = None) -> Statement:
         keys = [column.name for column in table.primary_key]
         fixed = _IMMUTABLE.get(table.name, set())
         insert = self._insert_into(table)
         changed = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys and c.name not in fixed}
         made = insert.on_conflict_do_update(index_elements=keys, set_=changed)
-        return Statement(made, table.columns.keys(), self._dialect)
+        return Statement(made, table.columns.keys(), self._dialect, typed)
 
     def _add_up(self, table: Table, sums: tuple[str, ...]) -> Statement:
         keys = [column.name for column in table.primary_key]

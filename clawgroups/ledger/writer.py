@@ -17,7 +17,8 @@ from clawgroups.errors import LedgerError, LedgerStopped
 from clawgroups.ids import now_ms
 from clawgroups.ledger import tables as t
 from clawgroups.ledger.faults import BadRow, fault_of
-from clawgroups.ledger.mirror import GroupCommit, Rows, rows_of
+from clawgroups.ledger.mirror import GroupCommit, rows_of
+from clawgroups.ledger.rows import Rows
 from clawgroups.ledger.statements import Statements
 from clawgroups.ledger.transactions import Transactions
 

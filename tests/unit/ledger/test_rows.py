@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from clawgroups.group.thread import Usage
 from clawgroups.ledger.faults import BadRow
-from clawgroups.ledger.mirror import GroupCommit, Rows, rows_of
+from clawgroups.ledger.mirror import GroupCommit, rows_of
 from clawgroups.ledger.replica import Replica
+from clawgroups.ledger.rows import Rows
 from tests.unit.ledger.ledger_history import History, commits_of
 
 
