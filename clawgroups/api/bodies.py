@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from clawgroups.group.members import OWN_FIELDS
 from clawgroups.group.tools import Policy
 
 DEEPEST = 60
@@ -158,28 +160,64 @@ class AnswerBody(Body):
     amount: float = Field(0, ge=0, le=1e15)
 
 
-class ModelBody(Body):
-    """An OpenAI-compatible endpoint. ``api_key`` is kept apart, readable only by the server's owner."""
+# --- members -------------------------------------------------------------------------------------------
 
-    base_url: str = Field(pattern=r"^https?://\S+$", max_length=2_000)
-    model: str = Field(min_length=1, max_length=300)
-    api_key: str = Field("", max_length=4_000)
-    key_ref: str = Field("", max_length=200, pattern=r"^(env:\w+)?$")
+LONGEST_EXTRA = 20_000  # characters of JSON; it goes along with every member, group and request
+
+
+def _extra(value: dict[str, Any]) -> dict[str, Any]:
+    own = sorted(OWN_FIELDS & value.keys())
+    if own:
+        mend = "Leave it out: the driver itself sets it for every request."
+        raise PydanticCustomError("reserved", "it may not set {own}", {"own": " and ".join(own), "mend": mend})
+    if len(json.dumps(value)) > LONGEST_EXTRA:
+        mend = f"Use at most {LONGEST_EXTRA} characters of JSON."
+        raise PydanticCustomError("reserved", "it is too long", {"mend": mend})
+    return value
+
+
+Description = Annotated[str, Field(max_length=2_000)]
+Skills = Annotated[list[Annotated[str, Field(max_length=60)]], Field(max_length=50)]
+Capacity = Annotated[int, Field(ge=0, le=1_000)]
+BaseUrl = Annotated[str, Field(pattern=r"^https?://\S+$", max_length=2_000)]
+ModelName = Annotated[str, Field(min_length=1, max_length=300)]
+Key = Annotated[str, Field(max_length=4_000)]
+KeyRef = Annotated[str, Field(max_length=200, pattern=r"^(env:\w+)?$")]
+Temperature = Annotated[float | None, Field(ge=0, le=2)]
+Tokens = Annotated[int | None, Field(ge=1, le=LARGEST)]
+Price = Annotated[float, Field(ge=0, le=1e6)]
+Extra = Annotated[dict[str, Any], AfterValidator(_extra)]
+Command = Annotated[list[Annotated[str, Field(max_length=4_000)]], Field(min_length=1, max_length=100)]
+Variables = Annotated[
+    dict[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$", max_length=200)], Words], Field(max_length=200)
+]
+
+
+class ModelBody(Body):
+    """An OpenAI-compatible endpoint. ``api_key`` is kept apart, readable only by the server's owner.
+
+    ``context``: how many tokens it takes in. ``extra_body``: fields of the server's own, merged into every request.
+    """
+
+    base_url: BaseUrl
+    model: ModelName
+    api_key: Key = ""
+    key_ref: KeyRef = ""
     thinking: bool | None = None
-    temperature: float | None = Field(None, ge=0, le=2)
-    max_tokens: int | None = Field(None, ge=1, le=LARGEST)
-    price_in: float = Field(0, ge=0, le=1e6)
-    price_cached: float = Field(0, ge=0, le=1e6)
-    price_out: float = Field(0, ge=0, le=1e6)
+    temperature: Temperature = None
+    max_tokens: Tokens = None
+    context: Tokens = None
+    price_in: Price = 0
+    price_cached: Price = 0
+    price_out: Price = 0
+    extra_body: Extra = Field(default_factory=dict)
 
 
 class ProgramBody(Body):
     """An executable, as a list of words; no shell is involved."""
 
-    command: list[Annotated[str, Field(max_length=4_000)]] = Field(min_length=1, max_length=100)
-    env: dict[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$", max_length=200)], Words] = Field(
-        default_factory=dict, max_length=200
-    )
+    command: Command
+    env: Variables = Field(default_factory=dict)
 
 
 class MemberBody(Body):
@@ -187,8 +225,51 @@ class MemberBody(Body):
 
     name: Name
     kind: Literal["model", "program", "person"]
-    description: str = Field("", max_length=2_000)
-    skills: list[Annotated[str, Field(max_length=60)]] = Field(default_factory=list, max_length=50)
-    capacity: int = Field(0, ge=0, le=1_000)
+    description: Description = ""
+    skills: Skills = Field(default_factory=list)
+    capacity: Capacity = 0
     model: ModelBody | None = None
     program: ProgramBody | None = None
+
+
+def _kept() -> Any:
+    """A field that may be left out, and then changes nothing; what stands here is never used."""
+    return Field(default_factory=lambda: None)
+
+
+class ModelChangesBody(Body):
+    """What to change of an endpoint. An empty ``api_key`` removes the key; null brings a default back.
+
+    ``extra_body`` replaces the whole object.
+    """
+
+    base_url: BaseUrl = _kept()
+    model: ModelName = _kept()
+    api_key: Key = _kept()
+    key_ref: KeyRef = _kept()
+    thinking: bool | None = _kept()
+    temperature: Temperature = _kept()
+    max_tokens: Tokens = _kept()
+    context: Tokens = _kept()
+    price_in: Price = _kept()
+    price_cached: Price = _kept()
+    price_out: Price = _kept()
+    extra_body: Extra = _kept()
+
+
+class ProgramChangesBody(Body):
+    """What to change of a program. ``env`` replaces all of its variables."""
+
+    command: Command = _kept()
+    env: Variables = _kept()
+
+
+class MemberChangesBody(Body):
+    """What to change of a member; what is left out stays as it is."""
+
+    name: Name = _kept()
+    description: Description = _kept()
+    skills: Skills = _kept()
+    capacity: Capacity = _kept()
+    model: ModelChangesBody = _kept()
+    program: ProgramChangesBody = _kept()

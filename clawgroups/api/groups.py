@@ -13,10 +13,11 @@ from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, StreamingResponse
 
 from clawgroups import __version__
-from clawgroups.api.bodies import AnswerBody, MemberBody, NewGroupBody
+from clawgroups.api.bodies import AnswerBody, MemberBody, MemberChangesBody, NewGroupBody
 from clawgroups.api.deps import Actor, House
 from clawgroups.api.errors import told
 from clawgroups.dispatcher.founding import found
+from clawgroups.dispatcher.member_changes import MemberChanges
 from clawgroups.dispatcher.plans import NewGroup
 from clawgroups.dispatcher.templates import TEMPLATES
 from clawgroups.dispatcher.views import group_view, member_view
@@ -233,6 +234,21 @@ async def member(member_id: str, house: House) -> Json:
     """One member with its profile and load."""
     house.registry.find(member_id)
     return next(view for view in house.registry.views() if view["id"] == member_id)
+
+
+@router.patch("/members/{member_id}", responses={**ACT, **MAKE})
+async def change_member(member_id: str, body: MemberChangesBody, house: House, actor: Actor) -> Json:
+    """Changes what is given and keeps the rest; the key is kept unless ``api_key`` or ``key_ref`` is given."""
+    given = body.model_dump(exclude_unset=True)
+    model, program = given.pop("model", {}), given.pop("program", {})
+    key = model.pop("api_key", None)
+    for fields, name in ((given, "skills"), (program, "command")):
+        if name in fields:
+            fields[name] = tuple(fields[name])
+    await house.registry.change(
+        member_id, MemberChanges(profile=given, model=model, program=program, api_key=key), actor
+    )
+    return await member(member_id, house)
 
 
 @router.delete("/members/{member_id}", responses=ACT)

@@ -33,6 +33,8 @@ def _words(kind: str, context: Mapping[str, Any], message: str, known: Sequence[
     if kind == "extra_forbidden":
         fields = f" The fields are: {', '.join(known)}." if known else ""
         return "there is no such field.", f"Leave it out.{fields}"
+    if kind == "reserved":
+        return f"{message}.", str(context["mend"])
     said = message[0].lower() + message[1:].rstrip(".") + "."
     if kind in ("literal_error", "enum"):
         return said, f"Use {context.get('expected', 'one of these')}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -23,6 +24,8 @@ from clawgroups.runner.drivers.model import make_client
 from clawgroups.runner.reaper import Reaper
 from clawgroups.runner.sandbox import probe
 from clawgroups.settings import Settings
+
+AT_ONCE = 32  # members that are asked at the same time: those that hang must not add up
 
 
 def server(home: Path) -> list[Row]:
@@ -74,9 +77,22 @@ async def members(settings: Settings, facts: Json | None) -> list[Row]:
 
 
 def _asked_by_server(facts: Json) -> list[Row]:
-    with contextlib.closing(Api(facts)) as api:
+    with contextlib.closing(Api(facts)) as api, ThreadPoolExecutor(AT_ONCE) as pool:
         found = [member for member in api.get("/members")["members"] if member["kind"] != "person"]
-        return [_row(member["name"], member["kind"], api.post(f"/members/{member['id']}/test")) for member in found]
+        answers = pool.map(lambda member: _tested(api, member["id"]), found)
+        return [
+            _row(m["name"], m["kind"], _mend(m["id"], m["bundled"]), answer)
+            for m, answer in zip(found, answers, strict=True)
+        ]
+
+
+def _tested(api: Api, member: str) -> Json:
+    """What its test says. Where the test itself is refused, that is what is said."""
+    try:
+        answer: Json = api.post(f"/members/{member}/test")
+    except ClawError as error:
+        return {"ok": False, **error.as_dict()}
+    return answer
 
 
 async def _asked_from_here(settings: Settings) -> list[Row]:
@@ -90,7 +106,9 @@ async def _asked_from_here(settings: Settings) -> list[Row]:
         answers = await asyncio.gather(*(_ask(asks, keys, member) for member in found))
     finally:
         await client.aclose()
-    return [_row(member.name, member.kind.value, answer) for member, answer in zip(found, answers, strict=True)]
+    return [
+        _row(m.name, m.kind.value, _mend(m.id, m.bundled), answer) for m, answer in zip(found, answers, strict=True)
+    ]
 
 
 async def _ask(asks: Asks, keys: Keys, member: Member) -> Json:
@@ -103,10 +121,14 @@ async def _ask(asks: Asks, keys: Keys, member: Member) -> Json:
     return answer
 
 
-def _row(name: str, kind: str, answer: Json) -> Row:
+def _mend(member: str, bundled: bool) -> str:
+    return "" if bundled else f"Change it: clawgroups members edit {member} (--help lists how), or remove it."
+
+
+def _row(name: str, kind: str, mend: str, answer: Json) -> Row:
     if answer["ok"]:
         return Row(f"member {name}", State.OK, f"{answer['sentence']} ({kind}, {answer['ms']} ms)")
-    hint = str(answer["hint"]) or "Remove it and add it again: clawgroups members remove."
+    hint = f"{answer['hint']} {mend}".strip() or "It comes with the program: install that again."
     return Row(f"member {name}", State.FAIL, str(answer["sentence"]), hint)
 
 

@@ -86,11 +86,15 @@ def _list_requests(api: Api, home: Path) -> None:
         typer.echo("Nothing waits for a person.")
 
 
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is no number there")
+
+
 def object_of(text: str, where: str) -> dict[str, Any]:
     """A JSON object that a person typed. Raises Invalid."""
     try:
-        value = json.loads(text)
-    except ValueError as error:
+        value = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
         raise Invalid(f"{where}: that is not JSON ({error}).", hint='Write an object: {"path": "a.txt"}.') from error
     if not isinstance(value, dict):
         raise Invalid(f"{where}: that is JSON, but no object.", hint='Write an object: {"path": "a.txt"}.')

@@ -75,6 +75,10 @@ class Api:
         """A POST's JSON."""
         return self._ask("POST", path, json=body if body is not None else {})
 
+    def patch(self, path: str, body: Json) -> Any:
+        """A PATCH's JSON."""
+        return self._ask("PATCH", path, json=body)
+
     def delete(self, path: str) -> Any:
         """A DELETE's JSON."""
         return self._ask("DELETE", path)

@@ -11,17 +11,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from clawgroups.cli import member_options as opt
 from clawgroups.cli.groups import AsJson
 from clawgroups.cli.house import Home, running
+from clawgroups.cli.members_edit import edit
 from clawgroups.cli.words import line, safe
 from clawgroups.errors import ClawError
 
-app = typer.Typer(help="List, add, test and remove members.", no_args_is_help=False, rich_markup_mode=None)
+app = typer.Typer(help="List, add, change, test and remove members.", no_args_is_help=False, rich_markup_mode=None)
 add = typer.Typer(help="Bring a member in.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(add, name="add")
+app.command("edit")(edit)
 Name = Annotated[str, typer.Argument(help="Its name.")]
-Skills = Annotated[str, typer.Option(help="What it is good at, separated by commas.")]
-Capacity = Annotated[int, typer.Option(min=0, max=1_000, help="How many sub-agents it drives at once; 0: no limit.")]
+Skills = Annotated[str, typer.Option(help=opt.SKILLS)]
+Capacity = Annotated[int, typer.Option(min=0, max=1_000, help=opt.CAPACITY)]
 
 
 @app.callback(invoke_without_command=True)
@@ -51,6 +54,7 @@ def show(home: Home = None, as_json: AsJson = False) -> None:
 def _row(member: dict[str, Any]) -> list[str]:
     model, program = member["model"], member["program"]
     where = f"{model['model']} at {model['base_url']}" if model else " ".join(program["command"]) if program else ""
+    where += f", {model['context']:,} tokens" if model and model.get("context") else ""
     capacity = f" of {member['capacity']}" if member["capacity"] else ""
     return [member["id"], member["kind"], member["name"], where, f"{member['load']}{capacity}"]
 
@@ -64,23 +68,30 @@ def _how(offer: dict[str, Any]) -> str:
 @add.command("model")
 def add_model(
     name: Name,
-    url: Annotated[str, typer.Option(help="Root of the OpenAI-compatible API, e.g. http://127.0.0.1:8000/v1.")],
-    model: Annotated[str, typer.Option(help="The model's name at that endpoint.")],
-    key_env: Annotated[str, typer.Option(help="Environment variable of the server that holds the key.")] = "",
-    ask_key: Annotated[bool, typer.Option("--ask-key", help="Ask for the key; it is kept in the home.")] = False,
-    thinking: Annotated[
-        bool | None,
-        typer.Option("--thinking/--instant", help="Kimi's mode (default: the server's).", show_default=False),
-    ] = None,
+    url: Annotated[str, typer.Option(help=opt.URL)],
+    model: Annotated[str, typer.Option(help=opt.MODEL)],
+    key_env: opt.KeyEnv = "",
+    ask_key: opt.AskKey = False,
+    thinking: opt.Thinking = None,
+    temperature: opt.Temperature = None,
+    max_tokens: opt.MaxTokens = None,
+    context: opt.Context = None,
+    price_in: opt.PriceIn = None,
+    price_cached: opt.PriceCached = None,
+    price_out: opt.PriceOut = None,
+    extra_body: opt.ExtraBody = None,
     skills: Skills = "",
     capacity: Capacity = 0,
     home: Home = None,
 ) -> None:
     """Add a model behind an OpenAI-compatible endpoint."""
-    key = typer.prompt("API key", hide_input=True) if ask_key else ""
-    endpoint = {"base_url": url, "model": model, "api_key": key, "thinking": thinking}
-    if key_env:
-        endpoint["key_ref"] = f"env:{key_env}"
+    extra = opt.extra_of(extra_body)
+    key = opt.asked_key() if ask_key else ""
+    endpoint = opt.given(
+        base_url=url, model=model, api_key=key or None, key_ref=f"env:{key_env}" if key_env else None,
+        thinking=thinking, temperature=temperature, max_tokens=max_tokens, context=context,
+        price_in=price_in, price_cached=price_cached, price_out=price_out, extra_body=extra,
+    )  # fmt: skip
     _add({"name": name, "kind": "model", "model": endpoint}, skills, capacity, home)
 
 
@@ -103,7 +114,7 @@ def add_person(name: Name, skills: Skills = "", home: Home = None) -> None:
 
 
 def _add(body: dict[str, Any], skills: str, capacity: int, home: Any) -> None:
-    body |= {"skills": [word.strip() for word in skills.split(",") if word.strip()], "capacity": capacity}
+    body |= {"skills": opt.skills_of(skills), "capacity": capacity}
     made = running(home).post("/members", body)
     test = "" if made["kind"] == "person" else f" Test it: clawgroups members test {made['id']}"
     typer.echo(f"{made['id']} is a member now.{test}")

@@ -162,6 +162,7 @@ class _Run:
                 "[l]eave the group as it is (default), [p]ause it, [c]ancel it, or go on [w]atching? "
             )
         except (KeyboardInterrupt, EOFError):
+            sys.stderr.write("\n")  # the question's line is still open
             return "leave"
         return CHOICES.get(said.strip().lower()[:1], "leave")
 

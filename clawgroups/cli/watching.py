@@ -19,11 +19,15 @@ LARGEST = 64 * 1024 * 1024
 OPEN_S = 10.0
 PATIENCE_S = 60.0  # how long a server that has gone may take to come back
 NOT_FOUND = 4404
+KEPT_CHARS = 400  # of the words under way
 ENDED = ("done", "failed", "cancelled")
 
 
 class Progress:
-    """A group as the feed tells it. ``news`` gathers sentences for a log; whoever prints them empties it."""
+    """A group as the feed tells it. ``news`` gathers sentences for a log; whoever prints them empties it.
+
+    ``wanted``: the sub-agents whose words are shown while they say them; whoever shows them names them.
+    """
 
     def __init__(self) -> None:
         self.group: Json = {}
@@ -32,6 +36,8 @@ class Progress:
         self.status: Json = {}
         self.opened: list[Json] = []
         self.news: list[str] = []
+        self.wanted: tuple[str, ...] = ()
+        self._words: dict[tuple[str, str], str] = {}
         self._number = -1
 
     @property
@@ -44,6 +50,10 @@ class Progress:
         """Why nothing can be written any more; empty while all is well."""
         ledger = self.status.get("ledger") or {}
         return str(ledger.get("message") or "it has stopped") if ledger.get("state") == "stopped" else ""
+
+    def words(self, agent: str) -> str:
+        """The last words of the turn under way, of those that are wanted."""
+        return self._words.get((agent, "text"), "") or self._words.get((agent, "reasoning"), "")
 
     def hear(self, text: str) -> bool:
         """Takes one message of the feed; False when frames are missing and a snapshot must be asked for."""
@@ -60,6 +70,10 @@ class Progress:
                     return False
                 self._number = frame["n"]
                 self._changes(frame)
+            case "text":
+                at = frame["agent"], frame["kind"]
+                before = "" if frame.get("reset") else self._words.get(at, "")
+                self._words[at] = (before + frame["add"])[-KEPT_CHARS:]
             case "status":
                 self.status = frame
         return True
@@ -139,7 +153,11 @@ def _code(error: Exception) -> int:
 def _listen(group: str, facts: Json, progress: Progress) -> Iterator[None]:
     address = f"ws{str(facts['url']).removeprefix('http')}/api/v1/groups/{group}/feed"
     with connect(address, max_size=LARGEST, open_timeout=OPEN_S, compression=None, proxy=None) as feed:
+        watched: tuple[str, ...] = ()
         while True:
+            if watched != progress.wanted:
+                watched = progress.wanted
+                feed.send(json.dumps({"t": "watch", "agents": watched}))
             try:
                 text: Any = feed.recv(timeout=TICK_S)
             except TimeoutError:

@@ -40,7 +40,8 @@ class Drives:
         if agent.driver is None or not (agent.seat == agent.epoch == present.epoch == present.seat):
             return None
         thread = await self._thread(agent_id, group.seq)
-        member = group.members[agent.driver.member]
+        present_group = self._desk.groups.get(group.id, group)  # the key of a former setting may be gone by now
+        member = present_group.members.get(agent.driver.member) or group.members[agent.driver.member]
         return ms.DriveSeat(
             agent=agent_id,
             epoch=agent.epoch,

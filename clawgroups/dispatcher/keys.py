@@ -26,7 +26,8 @@ class Keys:
             key = self._env.get(name, "")
             hint = f"Set the environment variable {name} and start the server again."
         else:
-            key, hint = self._all().get(name, ""), "Add the member again with its key."
+            key = self._all().get(name, "")
+            hint = "Give the member its key again: clawgroups members edit MEMBER --ask-key"
         if not key:
             raise Invalid(f"The key {key_ref} is not there.", hint=hint)
         return key

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import re
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from clawgroups.dispatcher.member_changes import MemberChanges, changed
 from clawgroups.dispatcher.templates import BUNDLED_MEMBERS
 from clawgroups.dispatcher.views import HOUSE, member_view
-from clawgroups.errors import ClawError, Invalid, LinkError, NotFound, Refused
+from clawgroups.errors import ClawError, Invalid, LedgerStopped, LinkError, NotFound, Refused
 from clawgroups.group import commands as cmd
 from clawgroups.group.draft import LOCAL_ADMIN
 from clawgroups.group.members import Member, MemberKind
@@ -23,10 +25,11 @@ if TYPE_CHECKING:
 
 
 class Registry:
-    """Adds, lists, tests and removes members."""
+    """Adds, lists, changes, tests and removes members."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
+        self._changing = asyncio.Lock()  # a change reads what it changes
 
     async def open(self) -> None:
         """Makes the house at first start; bundled members follow the program's version."""
@@ -41,6 +44,8 @@ class Registry:
             await desk.post(HOUSE, create, "dispatcher")
         for member in BUNDLED_MEMBERS:
             await desk.post(HOUSE, cmd.AddMember(member), "dispatcher")
+        for member in self.members():  # a crash may have come between the house and its groups
+            await self._tell_groups(member)
 
     def members(self) -> list[Member]:
         """People first, then models, then programs."""
@@ -64,29 +69,78 @@ class Registry:
 
         Raises Invalid for a name that is taken or a kind without its settings.
         """
-        _check(member)
-        if any(known.name.lower() == member.name.lower() for known in self.members()):
-            taken = f"There is a member named {member.name!r} already."
-            raise Invalid(taken, hint="Choose another name.", field="name")
-        member = replace(member, id=_id_of(member.name, self._dispatcher.house_members()), bundled=False)
-        if api_key and member.model is not None:
-            key_ref = self._dispatcher.keys.keep(member.id, api_key)
-            member = replace(member, model=replace(member.model, key_ref=key_ref))
-        await self._dispatcher.desk.post(HOUSE, cmd.AddMember(member), actor)
+        async with self._changing:
+            self._check_new(member, "")
+            member = replace(member, id=_id_of(member.name, self._dispatcher.house_members()), bundled=False)
+            if api_key and member.model is not None:
+                key_ref = self._dispatcher.keys.keep(member.id, api_key)
+                member = replace(member, model=replace(member.model, key_ref=key_ref))
+            await self._dispatcher.desk.post(HOUSE, cmd.AddMember(member), actor)
         return member
+
+    async def change(self, member_id: str, changes: MemberChanges, actor: str) -> Member:
+        """Changes a member, in the house and in every group that is open.
+
+        Who drives now goes on with what it was given; the change holds from its next time at the wheel.
+        Raises Refused for a bundled member, Invalid for a name that is taken or what the member's kind has not.
+        """
+        async with self._changing:
+            member = self.find(member_id)
+            if member.bundled:
+                sentence = f"{member.name} comes with the program and is as that has it."
+                raise Refused("bundled", "bundled", sentence, hint="Add a member of your own with other settings.")
+            made = changed(member, changes)
+            self._check_new(made, member_id)
+            await self._keep_change(member, made, changes.api_key or "", actor)
+            return self.find(member_id)
+
+    async def _keep_change(self, before: Member, made: Member, api_key: str, actor: str) -> None:
+        """A new key gets a name of its own: whatever fails on the way, no record names a key that is not there."""
+        fresh = f"{made.id}-{new_id(6)}" if api_key else ""
+        if fresh and made.model is not None:
+            key_ref = self._dispatcher.keys.keep(fresh, api_key)
+            made = replace(made, model=replace(made.model, key_ref=key_ref))
+        try:
+            await self._dispatcher.desk.post(HOUSE, cmd.AddMember(made), actor)
+        except ClawError as error:
+            if not isinstance(error, LedgerStopped):  # then it may have been written all the same
+                self._dispatcher.keys.forget(fresh)
+            raise
+        await self._tell_groups(made)
+        if _kept_key(before) != _kept_key(made):
+            self._dispatcher.keys.forget(_kept_key(before))
+
+    async def _tell_groups(self, member: Member) -> None:
+        """Open groups have members of their own; one that ends meanwhile needs to hear nothing."""
+        posted = [
+            self._dispatcher.desk.post(group.id, cmd.AddMember(member), "dispatcher")
+            for group in self._dispatcher.open_groups()
+            if not group.ended_at and group.members.get(member.id, member) != member
+        ]
+        for answer in await asyncio.gather(*posted, return_exceptions=True):
+            if isinstance(answer, BaseException) and not isinstance(answer, NotFound):
+                raise answer
 
     async def remove(self, member_id: str, actor: str) -> None:
         """Takes a member off the list and forgets its key. Raises Refused while a group needs it, Invalid for ours."""
-        member = self.find(member_id)
-        if member.bundled or member.id == LOCAL_ADMIN:
-            raise Invalid(f"{member.name} belongs to the installation and stays.", hint="Groups need not use it.")
-        for group in self._dispatcher.open_groups():
-            if not group.ended_at and _is_needed(member.id, group):
-                sentence = f"{member.name} is to drive in group {group.name!r}, which is {group.status.value}."
-                hint = "Reassign its sub-agents first, or end the group."
-                raise Refused("in_use", group.status.value, sentence, hint=hint)
-        await self._dispatcher.desk.post(HOUSE, cmd.RemoveMember(member_id), actor)
-        self._dispatcher.keys.forget(member_id)
+        async with self._changing:
+            member = self.find(member_id)
+            if member.bundled or member.id == LOCAL_ADMIN:
+                raise Invalid(f"{member.name} belongs to the installation and stays.", hint="Groups need not use it.")
+            for group in self._dispatcher.open_groups():
+                if not group.ended_at and _is_needed(member.id, group):
+                    sentence = f"{member.name} is to drive in group {group.name!r}, which is {group.status.value}."
+                    hint = "Reassign its sub-agents first, or end the group."
+                    raise Refused("in_use", group.status.value, sentence, hint=hint)
+            await self._dispatcher.desk.post(HOUSE, cmd.RemoveMember(member_id), actor)
+            self._dispatcher.keys.forget(_kept_key(member))
+
+    def _check_new(self, member: Member, replaces: str) -> None:
+        """Raises Invalid for a name that another member than the one it replaces has, and for what is not whole."""
+        _check(member)
+        if any(known.name.lower() == member.name.lower() and known.id != replaces for known in self.members()):
+            taken = f"There is a member named {member.name!r} already."
+            raise Invalid(taken, hint="Choose another name.", field="name")
 
     async def test(self, member_id: str) -> dict[str, Any]:
         """Whether the member works, from the runner's own place: ok, sentence, hint, ms."""
@@ -124,6 +178,12 @@ def _is_needed(member_id: str, group: Group) -> bool:
         if not agent.ended:
             named |= {agent.member, agent.former, agent.driver.member if agent.driver else ""}
     return member_id in named
+
+
+def _kept_key(member: Member) -> str:
+    """The name of its key in the key file; empty where it has none there."""
+    kind, _, name = member.model.key_ref.partition(":") if member.model is not None else ("", "", "")
+    return name if kind == "secret" else ""
 
 
 def _check(member: Member) -> None:

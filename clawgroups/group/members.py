@@ -17,11 +17,16 @@ class MemberKind(StrEnum):
     PERSON = "person"
 
 
+OWN_FIELDS = frozenset({"messages", "stream", "tools"})
+"""Fields of a request that are the driver's alone; no ``extra_body`` sets them."""
+
+
 class ModelConfig(Struct, frozen=True, omit_defaults=True):
     """An OpenAI-compatible endpoint. The key itself is never in the ledger: ``key_ref`` names it.
 
     ``key_ref`` is ``env:NAME`` or ``secret:NAME``; empty means no key. ``thinking`` None leaves the
-    server's default. Prices are USD per million tokens.
+    server's default. ``context`` is how many tokens it can take in. ``extra_body`` is merged into every
+    request. Prices are USD per million tokens.
     """
 
     base_url: str

@@ -29,6 +29,7 @@ from clawgroups.runner.workspace import Workspace
 
 log = logging.getLogger("clawgroups.asks")
 TIME_S = 20.0
+PROBE_S = 12.0  # for the first words of a model that is tried
 MOST_FILES = 2_000
 MOST_COUNTED = 2_000  # as many as a listing names
 SHOWN_CHARS = 200_000
@@ -100,13 +101,23 @@ class Asks:
 
     async def _try(self, member: Member, secret: str) -> str:
         if member.kind is MemberKind.MODEL and member.model is not None:
-            driver = ModelDriver(member.model, secret, self._client, backoff_s=0.1)
-            hello = Entry(role="user", content="Answer with the one word: ready")
-            turn = await driver.turn([hello], [], lambda kind, text: None)
-            return f"{member.name} answered: {(turn.content or turn.reasoning).strip()[:80]!r}"
+            return await self._try_model(member.name, ModelDriver(member.model, secret, self._client, backoff_s=0.1))
         if member.kind is MemberKind.PROGRAM and member.program is not None:
             return await self._try_program(member)
         return f"{member.name} is a person: nothing to test."
+
+    async def _try_model(self, name: str, driver: ModelDriver) -> str:
+        """One short turn. A model that speaks works, however long it goes on; one that is silent does not."""
+        heard: list[str] = []
+        hello = Entry(role="user", content="Answer with the one word: ready")
+        try:
+            async with asyncio.timeout(PROBE_S):
+                turn = await driver.turn([hello], [], lambda kind, text: heard.append(text))
+        except TimeoutError as error:
+            if heard:
+                return f"{name} speaks, and was not at its end after {PROBE_S:g} s: {''.join(heard).strip()[:80]!r}"
+            raise driver.silent(PROBE_S) from error
+        return f"{name} answered: {(turn.content or turn.reasoning).strip()[:80]!r}"
 
     async def _try_program(self, member: Member) -> str:
         """Starts the program on an empty task; that it answers in the protocol is enough."""

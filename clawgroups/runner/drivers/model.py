@@ -29,6 +29,7 @@ TRIES = 4
 TRIES_LATE = 2  # of a server that let us wait until the limit
 LONGEST_WAIT_S = 30.0  # the dispatcher requeues what must wait longer; a seat must not be held for so long
 MAX_BODY = 8 * 1024 * 1024
+STUCK = "It may be overloaded or stuck; its log may say more."
 
 
 class ModelDriver:
@@ -67,6 +68,11 @@ class ModelDriver:
                 if not gathered.empty or wait is None:
                     raise self._told(error, gathered) from error.__cause__
             await asyncio.sleep(wait)
+
+    def silent(self, seconds: float) -> DriverError:
+        """The error for a server that has not said a word for so long."""
+        sentence = f"The model server at {self._place} did not answer within {seconds:g} s."
+        return DriverError(sentence, kind="timeout", hint=STUCK)
 
     async def close(self) -> None:
         """Nothing is left after a turn: its stream ends with it."""
@@ -173,13 +179,10 @@ class ModelDriver:
         return DriverError(error.sentence, kind=error.kind, hint=f"The server has: {names}{more}.")
 
     def _late(self, begun: bool) -> DriverError:
-        if begun:
-            sentence = (
-                f"The model server at {self._place} fell silent for {self._idle_s:g} s in the middle of its answer."
-            )
-        else:
-            sentence = f"The model server at {self._place} did not answer within {self._first_byte_s:g} s."
-        return DriverError(sentence, kind="timeout", hint="It may be overloaded or stuck; its log may say more.")
+        if not begun:
+            return self.silent(self._first_byte_s)
+        sentence = f"The model server at {self._place} fell silent for {self._idle_s:g} s in the middle of its answer."
+        return DriverError(sentence, kind="timeout", hint=STUCK)
 
     def _broken(self, error: httpx.HTTPError) -> DriverError:
         if isinstance(error, httpx.UnsupportedProtocol):

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from clawgroups.group.members import ModelConfig
+from clawgroups.group.members import OWN_FIELDS, ModelConfig
 from clawgroups.group.thread import Entry, ToolCall
 from clawgroups.group.tools import ToolSpec
 from clawgroups.runner.drivers.completions import fit
@@ -175,7 +175,7 @@ def tools_of(specs: Sequence[ToolSpec]) -> list[dict[str, Any]]:
 def request_body(config: ModelConfig, thread: Sequence[Entry], specs: Sequence[ToolSpec], host: str) -> dict[str, Any]:
     """The body of a streaming chat completion, with Kimi's modes as its makers document them.
 
-    The member's own ``extra_body`` has the last word, object by object.
+    The member's own ``extra_body`` has the last word, object by object, but for what the driver itself lives by.
     """
     kimi = is_kimi(config, host)
     body: dict[str, Any] = {
@@ -196,7 +196,7 @@ def request_body(config: ModelConfig, thread: Sequence[Entry], specs: Sequence[T
         body["temperature"] = temperature
     if config.thinking is not None:
         body |= _mode(config.thinking, host, kimi=kimi)
-    return _merged(body, config.extra_body)
+    return _merged(body, {key: value for key, value in config.extra_body.items() if key not in OWN_FIELDS})
 
 
 def _mode(thinking: bool, host: str, *, kimi: bool) -> dict[str, Any]:

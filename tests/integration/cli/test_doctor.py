@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
 import socket
 import sqlite3
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from cli_steps import claw, wait_for
 
@@ -88,6 +91,101 @@ def test_a_model_with_a_wrong_key_or_name_or_address_is_a_failure_that_says_so(s
     assert "nobody" in rows["member Misnamed"]["detail"]
     assert rows["member Unreachable"]["state"] == "fail"
     assert "CLAW_TEST_KEY" in rows["member Keyless"]["hint"]
+
+
+def _joined(server: ServerProcess) -> None:
+    status = f"{server.api}/status"
+    wait_for(lambda: httpx.get(status).json()["runner"]["state"] == "up", "the joining of the runner")
+
+
+def _hint(rows: dict[str, dict[str, Any]], name: str) -> str:
+    return str(rows[f"member {name}"]["hint"])
+
+
+def test_a_rejected_key_is_told_with_the_command_that_mends_it_and_that_command_does(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with ModelProcess(rate=0, key="sk-the-right-one") as model:
+        env = {"CLAW_OLD_KEY": "sk-a-wrong-one", "CLAW_NEW_KEY": "sk-the-right-one"}
+        with ServerProcess(home, pages=False, env=env) as server:
+            _joined(server)
+            words = ("--url", model.base_url, "--model", "echo", "--key-env", "CLAW_OLD_KEY")
+            assert claw("members", "add", "model", "Locked", *words, home=home).returncode == 0
+            status, rows = _rows(home)
+            assert status == 1
+            assert "refused the key (401)" in rows["member Locked"]["detail"]
+            assert "Set the right key" in _hint(rows, "Locked")
+            assert "clawgroups members edit locked" in _hint(rows, "Locked")
+            told = claw("doctor", home=home)
+            assert told.returncode == 1
+            assert "clawgroups members edit locked" in told.stdout, "for people too"
+            assert told.stdout.endswith("Needed and not working: member Locked.\n")
+            server.stop()
+        status, rows = _rows(home, env=env)
+        assert (status, "refused the key (401)" in rows["member Locked"]["detail"]) == (1, True), "from here as well"
+        with ServerProcess(home, pages=False, env=env) as server:
+            assert claw("members", "edit", "locked", "--key-env", "CLAW_NEW_KEY", home=home).returncode == 0
+            _joined(server)
+            status, rows = _rows(home)
+            assert (status, rows["member Locked"]["state"]) == (0, "ok"), rows
+            assert "sk-" not in json.dumps(rows)
+            server.stop()
+
+
+def test_a_model_that_is_not_there_is_told_with_those_that_are(server: ServerProcess) -> None:
+    with ModelProcess(rate=0) as model:
+        words = ("--url", model.base_url, "--model", "kimi-k9")
+        assert claw("members", "add", "model", "Absent", *words, home=server.home).returncode == 0
+        status, rows = _rows(server.home)
+    assert claw("members", "remove", "absent", home=server.home).returncode == 0
+    assert status == 1
+    assert "knows no model 'kimi-k9'" in rows["member Absent"]["detail"]
+    assert "The server has: echo," in _hint(rows, "Absent")
+
+
+def test_servers_that_hang_are_told_and_do_not_add_up(tmp_path: Path) -> None:
+    home, count = tmp_path / "home", 6
+    with socket.socket() as hanging:  # it takes connections and says nothing
+        hanging.bind(("127.0.0.1", 0))
+        hanging.listen(200)
+        port = hanging.getsockname()[1]
+        with ServerProcess(home, pages=False) as server:
+            _joined(server)
+            for number in range(count):
+                words = ("--url", f"http://127.0.0.1:{port}/v1", "--model", "kimi")
+                made = claw("members", "add", "model", f"Mute {number}", *words, home=home)
+                assert made.returncode == 0, made.stderr
+            asked = time.monotonic()
+            by_server = _rows(home)
+            took = [time.monotonic() - asked]
+            server.stop()
+        asked = time.monotonic()
+        from_here = _rows(home)
+        took.append(time.monotonic() - asked)
+    for status, rows in (by_server, from_here):
+        assert status == 1
+        assert rows["member Survey worker"]["state"] == "ok", "the others are told all the same"
+        for number in range(count):
+            assert f"127.0.0.1:{port} did not answer within" in rows[f"member Mute {number}"]["detail"]
+            assert "overloaded or stuck" in _hint(rows, f"Mute {number}")
+            assert f"clawgroups members edit mute-{number}" in _hint(rows, f"Mute {number}")
+    assert max(took) < 40, took
+
+
+def test_a_control_room_that_hangs_is_told_in_bounded_time(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "home", pages=False) as server:
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            asked = time.monotonic()
+            status, rows = _rows(server.home)
+            took = time.monotonic() - asked
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+        assert rows["server"]["state"] == "warn"
+        assert "does not answer" in rows["server"]["detail"]
+        assert rows["database"]["state"] == "warn", "somebody owns it, and it is not this home's running server"
+        assert status == 0, "nothing that is needed is broken"
+        assert took < 40
+        server.stop()
 
 
 def test_a_newer_database_is_told_and_left_alone(used: Path, tmp_path: Path) -> None:

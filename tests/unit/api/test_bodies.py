@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from clawgroups.api.bodies import AnswerBody, MemberBody, NewGroupBody, StepBody
+from clawgroups.api.bodies import AnswerBody, MemberBody, MemberChangesBody, ModelBody, NewGroupBody, StepBody
 from clawgroups.api.mend import problem_of
+
+MODEL = {"base_url": "http://127.0.0.1:9/v1", "model": "m"}
 
 
 def _problem(body: type[Any], value: dict[str, Any]) -> dict[str, str]:
@@ -48,6 +50,13 @@ def _nested(depth: int) -> Any:
         ),
         (AnswerBody, {"decision": "edit", "arguments": {"a": _nested(200)}}, "arguments.a.0", "deeply", "change it"),
         (AnswerBody, {"decision": "raise", "amount": float("inf")}, "amount", "finite", "change it"),
+        (ModelBody, MODEL | {"context": 0}, "context", "greater than or equal to 1", "at least 1"),
+        (ModelBody, MODEL | {"extra_body": []}, "extra_body", "valid dictionary", "of that kind"),
+        (ModelBody, MODEL | {"extra_body": {"stream": 0, "tools": []}}, "extra_body", "stream and tools", "Leave it"),
+        (ModelBody, MODEL | {"extra_body": {"a": "x" * 20_000}}, "extra_body", "too long", "at most 20000"),
+        (ModelBody, MODEL | {"extra_body": {"a": [float("nan")]}}, "extra_body.a.0", "finite", "change it"),
+        (MemberChangesBody, {"name": None}, "name", "valid string", "of that kind"),
+        (MemberChangesBody, {"kind": "person"}, "kind", "no such field", "The fields are: name, description,"),
         (MemberBody, {"name": "x", "kind": "robot"}, "kind", "'model', 'program' or 'person'", "Use 'model'"),
     ],
 )

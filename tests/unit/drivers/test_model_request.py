@@ -80,6 +80,11 @@ def test_a_members_own_fields_have_the_last_word_object_by_object() -> None:
     assert body["temperature"] == 0.3
 
 
+@pytest.mark.parametrize("own", ["messages", "stream", "tools"])
+def test_what_the_driver_lives_by_is_not_a_members_to_set(own: str) -> None:
+    assert _body(extra_body={own: "mine", "min_p": 0.1}) == _body() | {"min_p": 0.1}
+
+
 def test_limits_and_tools_are_passed_on_and_a_tool_that_is_off_is_not_offered() -> None:
     config = ModelConfig(base_url="http://x/v1", model="m", max_tokens=16_000)
     specs = [
