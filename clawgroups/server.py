@@ -89,7 +89,7 @@ async def serve(
     Raises Invalid for an address that others could reach without being asked to, LedgerError.
     """
     _refuse_foreign(settings)
-    settings.home.mkdir(parents=True, exist_ok=True)
+    _make_home(settings.home)
     listening = _listen(settings.host, settings.port)
     try:
         address = f"{_reached(settings.host)}:{listening.getsockname()[1]}"
@@ -180,6 +180,14 @@ async def _run(
     serving.result()
     if not server.started:
         raise getattr(app.state, "failure", None) or ClawError("The server could not start; its log says why.")
+
+
+def _make_home(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        hint = "Give --home a folder that can be made or written."
+        raise Invalid(f"{home} cannot be the home: {error.strerror}.", hint=hint) from error
 
 
 def _refuse_foreign(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 import time
@@ -122,9 +123,12 @@ def export(
         if output is not None:
             part.replace(output)
             typer.echo(f"written to {output}", err=True)
+    except OSError as error:
+        raise Invalid(f"{output or part} cannot be written: {error.strerror}.", hint="Name another file.") from error
     finally:
         if output is not None:
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # told above already
+                part.unlink(missing_ok=True)
 
 
 async def _export_from_ledger(settings: Settings, group: str, to: Path) -> None:

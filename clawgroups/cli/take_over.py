@@ -22,7 +22,7 @@ AfterStep = Annotated[
     bool, typer.Option("--after-step", help="Wait for the end of its step instead of stopping it now.")
 ]
 Say = Annotated[str | None, typer.Option(help="Write a turn.", show_default=False)]
-CALL = "Call a tool: its name, and its arguments as a JSON object."
+CALL = "Call a tool: its name, and its arguments as a JSON object. Given twice, only the last counts."
 Call = Annotated[tuple[str, str] | None, typer.Option(help=CALL, metavar="NAME JSON", show_default=False)]
 Finish = Annotated[str | None, typer.Option(help="End the task with this result.", show_default=False)]
 HandBack = Annotated[str | None, typer.Option(help="Hand back with this note.", metavar="NOTE", show_default=False)]
@@ -52,7 +52,9 @@ def take_over(
     scripted = any(option is not None for option in (say, call, finish, hand_back))
     try:
         with contextlib.closing(api), Wheel(api, agent) as wheel:
-            asked = _call(wheel, call) if call is not None else []
+            asked = [_call(wheel, call)] if call is not None else []
+            if to:
+                wheel.check_member(to)
             _take(wheel, after_step=after_step)
             if scripted:
                 _act(wheel, say, asked, finish, hand_back, to)
@@ -63,10 +65,10 @@ def take_over(
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _call(wheel: Wheel, call: tuple[str, str]) -> list[Json]:
+def _call(wheel: Wheel, call: tuple[str, str]) -> Json:
     """Checked before the wheel is taken: nobody is stopped for a slip of the pen."""
     name, text = call
-    return [{"name": name, "arguments": arguments_of(name, text, wheel.agent["tools"])}]
+    return {"name": name, "arguments": arguments_of(name, text, wheel.agent["tools"])}
 
 
 def _take(wheel: Wheel, *, after_step: bool) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from clawgroups.cli.house import Api, Json, Told
 from clawgroups.cli.words import driver_words
-from clawgroups.errors import ClawError
+from clawgroups.errors import ClawError, Invalid
 
 POLL_S = 0.1
 MOST_BETWEEN_S = 15.0  # signs of life come at least so often
@@ -60,6 +60,13 @@ class Wheel:
         """The sub-agent now."""
         self.agent = self._api.get(self._path)
         return self.agent
+
+    def check_member(self, wanted: str) -> None:
+        """Raises Invalid unless there is such a member, by id or name."""
+        known = self._api.get("/members")["members"]
+        if not any(wanted in (member["id"], member["name"]) for member in known):
+            ids = ", ".join(str(member["id"]) for member in known)
+            raise Invalid(f"There is no member {wanted!r} to hand back to.", hint=f"Members: {ids}.")
 
     # --- taking --------------------------------------------------------------------------------------
 

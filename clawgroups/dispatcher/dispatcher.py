@@ -167,6 +167,8 @@ class Dispatcher:
         if group_id not in self.desk.groups and not isinstance(command, cmd.CreateGroup):
             await self._reopen(group_id)
         await self._bring_person(group_id, actor)
+        if isinstance(command, cmd.ForkAgent) and (group := self.desk.groups.get(group_id)) and group.ended_at:
+            await self.registry.freshen(group)
         if isinstance(command, cmd.ResumeAgent):
             command = await self.people.told(command, actor)
         decision = await self.desk.post(group_id, command, actor, urgent=isinstance(command, URGENT))

@@ -48,6 +48,7 @@ async def found(dispatcher: Dispatcher, plan: NewGroup, actor: str) -> Group:
         policies=plan.policies,
     )
     group = await dispatcher.command(group_id, command, actor)
+    await dispatcher.registry.freshen(group)  # one of them may have been changed meanwhile
     return await dispatcher.command(group_id, cmd.StartGroup(), actor) if plan.start else group
 
 

@@ -51,7 +51,8 @@ class News:
             return {"at": now_ms()}
         body: dict[str, Any] = {"seq": group.seq, "at": now_ms()}
         if feed.tiles:
-            body["tiles"] = [self._tile(group, group.agents[agent]) for agent in feed.tiles if agent in group.agents]
+            moved = sorted((group.agents[a] for a in feed.tiles if a in group.agents), key=lambda agent: agent.number)
+            body["tiles"] = [self._tile(group, agent) for agent in moved]  # new ones find their place in this order
         if feed.group or feed.tiles:
             body["group"] = group_view(group)
         if feed.opened or feed.closed:

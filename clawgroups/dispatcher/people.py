@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from clawgroups.dispatcher.records import Meanwhile, hand_back_record, lapse_record, person_record
 from clawgroups.dispatcher.reports import propose
-from clawgroups.errors import Invalid, LinkError
+from clawgroups.errors import ClawError, Invalid, LedgerStopped, LinkError
 from clawgroups.group import commands as cmd
 from clawgroups.group.group_tools import GROUP_TOOLS
 from clawgroups.group.members import MemberKind
@@ -100,11 +100,13 @@ class People:
         return Meanwhile(people=people, entries=entries, files=files, diff=diff)
 
     async def _changes_or_none(self, agent_id: str) -> tuple[list[dict[str, Any]] | None, str]:
-        """None for the files where no runner can look: a hand-back must not wait for that, but it must say so."""
+        """None for the files where they cannot be looked at: a hand-back must not wait for that, but it must say so."""
         try:
             if self._dispatcher.crew.any_link() is not None:
                 return await self.changes(agent_id)
-        except LinkError as error:
+        except LedgerStopped:
+            raise
+        except ClawError as error:
             log.warning("the changes of %s could not be read: %s", agent_id, error, extra={"action": "no_diff"})
         return None, ""
 

@@ -73,9 +73,11 @@ class Registry:
             self._check_new(member, "")
             member = replace(member, id=_id_of(member.name, self._dispatcher.house_members()), bundled=False)
             if api_key and member.model is not None:
-                key_ref = self._dispatcher.keys.keep(member.id, api_key)
+                # NOTE: ids come again after a removal, names of keys must not: groups may still hold the former member.
+                key_ref = self._dispatcher.keys.keep(f"{member.id}-{new_id(6)}", api_key)
                 member = replace(member, model=replace(member.model, key_ref=key_ref))
             await self._dispatcher.desk.post(HOUSE, cmd.AddMember(member), actor)
+            await self._tell_groups(member)
         return member
 
     async def change(self, member_id: str, changes: MemberChanges, actor: str) -> Member:
@@ -110,6 +112,13 @@ class Registry:
         if _kept_key(before) != _kept_key(made):
             self._dispatcher.keys.forget(_kept_key(before))
 
+    async def freshen(self, group: Group) -> None:
+        """A group that comes back into use has the members as they are now: a former one's key may be gone."""
+        known = self._dispatcher.house_members()
+        changed_since = [known[name] for name, member in group.members.items() if known.get(name, member) != member]
+        for member in changed_since:
+            await self._dispatcher.desk.post(group.id, cmd.AddMember(member), "dispatcher")
+
     async def _tell_groups(self, member: Member) -> None:
         """Open groups have members of their own; one that ends meanwhile needs to hear nothing."""
         posted = [
@@ -140,6 +149,9 @@ class Registry:
         _check(member)
         if any(known.name.lower() == member.name.lower() and known.id != replaces for known in self.members()):
             taken = f"There is a member named {member.name!r} already."
+            raise Invalid(taken, hint="Choose another name.", field="name")
+        if member.name in self._dispatcher.house_members().keys() - {member.id, replaces}:
+            taken = f"{member.name!r} is the id of another member, and would mean that one."
             raise Invalid(taken, hint="Choose another name.", field="name")
 
     async def test(self, member_id: str) -> dict[str, Any]:

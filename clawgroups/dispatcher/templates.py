@@ -47,8 +47,8 @@ TEMPLATES = {
     "survey": Template(
         id="survey",
         name="Survey a folder",
-        description="Lists a folder, gives every file to a sub-agent that measures and describes it with real tools, "
-        "and writes a report with tables. The folder is only read.",
+        description="Lists a folder, gives each text file, up to 300, to a sub-agent that measures and describes it "
+        "with real tools, and writes a report with tables. The folder is only read.",
         fields=("folder", "limit", "pace", "conductor", "worker"),
     )
 }

@@ -28,7 +28,7 @@ def reassigned(draft: Draft, agent: Agent, *, by: str, reason: str, record: str)
     """What the new driver of ``agent``'s task is told, all but the fate of what was in flight."""
     giver = by or _name(draft, draft.actor)
     former = _name(draft, agent.driver.member if agent.driver else agent.member)
-    if agent.epoch:
+    if agent.seat or agent.step > agent.forked_step:
         lines = [f"{giver} gave this task to you. {former} worked on it before; everything above is done work."]
     else:
         lines = [f"{giver} gave this task to you. It was meant for {former}, who has not begun."]

@@ -69,6 +69,9 @@ def review(draft: Draft, conductor: Agent, call_id: str, args: Review) -> None:
     if not (child.conductor_reviews or conductor.driven_by_person):
         hint = "You hear of it when they have."
         refuse("review", child, f"A person was asked to review the work of {child.name}.", hint)
+    if any(words.by == child.id for words in conductor.steers):
+        hint = "It comes with your next step; decide then."
+        refuse("review", child, f"{child.name} has said something that you have not read yet.", hint)
     if args.decision == "reject" and not args.reasons.strip():
         raise Invalid("The reasons are missing.", hint="Say what must change.")
     draft.add(
@@ -81,7 +84,7 @@ def review(draft: Draft, conductor: Agent, call_id: str, args: Review) -> None:
         )
     )
     if args.decision == "accept":
-        accept_work(draft, child.id, tell=bool(conductor.call(child.parent_call)))
+        accept_work(draft, child.id, tell=not child.conductor_reviews or bool(conductor.call(child.parent_call)))
         told = f"Accepted: {child.name} ({child.id}) is done."
         close_call(draft, conductor.id, call_id, Fate.DONE, told, by="dispatcher")
     else:

@@ -179,7 +179,12 @@ def _assign_task(draft: Draft, agent: Agent, call_id: str, args: _AssignTask) ->
         return
     wanted = args.member or role.member or draft.group.worker or agent.member
     member = draft.member(wanted)
-    needed = tuple(named(draft, agent, name).id for name in args.depends_on)
+    needed = [named(draft, agent, name) for name in args.depends_on]
+    drafts = [child.title for child in needed if child.conductor_reviews and not child.ended]
+    if drafts:  # it would wait for a review, and the review for the end of this turn
+        text = f"assign_task: you review {', '.join(drafts)}. Assign what depends on it once you have accepted it."
+        _fail(draft, agent.id, call_id, text)
+        return
     number = draft.group.agents_made + 1
     title = (args.title or args.prompt.strip().split("\n", 1)[0])[:120]
     draft.add(
@@ -196,7 +201,7 @@ def _assign_task(draft: Draft, agent: Agent, call_id: str, args: _AssignTask) ->
             parent_call=call_id,
             review=bool(args.acceptance or args.review),
             conductor_reviews=args.review == "conductor",
-            depends_on=needed,
+            depends_on=tuple(child.id for child in needed),
         )
     )
     set_call_status(draft, agent.id, call_id, CallStatus.CHILD)

@@ -168,7 +168,7 @@ def report_failure(draft: Draft, command: cmd.ReportFailure) -> None:
         return  # it waits for something else first; whoever answers that seats a new driver
     if failed.asked_by:
         take_wheel(draft, failed, failed.asked_by, failed.asked_lease)
-    elif failed.pausing or draft.group.status is GroupStatus.PAUSED:
+    elif not failed.driven_by_person and (failed.pausing or draft.group.status is GroupStatus.PAUSED):
         pause(draft, failed, failed.pausing or "group")
     elif not failed.driven_by_person and failed.attempts <= REQUEUE.get(command.reason, 0):
         wait_s = command.retry_after or min(60, 2**failed.attempts)

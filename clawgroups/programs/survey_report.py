@@ -79,7 +79,9 @@ def _summary(good: list[tuple[str, Measures]], failed: list[tuple[str, str]], le
     if failed:
         text += f" {len(failed)} could not be surveyed; see the end."
     if left_out:
-        text += f" {left_out} more files were left out (empty, binary, generated, or over the limit)."
+        text += (
+            f" {left_out} more files were left out: they hold no text, were generated, or are too many for one survey."
+        )
     return text if good or failed else "There was nothing to survey: the folder holds no text files."
 
 

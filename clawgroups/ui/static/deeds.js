@@ -186,18 +186,17 @@ async function dialogOf(request, choice) {
 
 const underWay = new Set();
 
-/** Whether this page is sending an answer to the request: then its end is no news. */
+/** Whether this page sends an answer to the request, or has: then its end is no news. */
 export const isAnswering = (id) => underWay.has(id);
 
 async function give(request, body) {
-  underWay.add(request.id);
+  underWay.add(request.id); // and stays there when it is taken: the feed tells its end a little later
   try {
     return (await api("POST", `/requests/${request.id}/answer`, body)) ?? true;
   } catch (error) {
+    underWay.delete(request.id);
     if (error.rule === "answered_once") room.tell("settled", request);
     throw error;
-  } finally {
-    underWay.delete(request.id);
   }
 }
 

@@ -127,3 +127,15 @@ def test_an_answer_without_a_decision_or_with_broken_arguments_is_refused(server
     unknown = claw("answer", "zzzzzzzz-r1", "approve", home=server.home)
     assert unknown.returncode == 1
     assert "zzzzzzzz-r1" in unknown.stderr
+
+
+def test_a_place_that_cannot_be_written_is_told_without_a_traceback(server: ServerProcess, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("in the way")
+    done = claw("up", "--port", "0", home=file)
+    assert (done.returncode, "cannot be the home" in done.stderr, "Traceback" in done.stderr) == (1, True, False)
+    with httpx.Client(base_url=server.api, trust_env=False) as client:
+        body = {"name": "x", "goal": "x", "conductor": "survey-conductor"}
+        group = client.post("/groups", json=body).json()["id"]
+    done = claw("export", group, "-o", file / "out.jsonl", home=server.home)
+    assert (done.returncode, "cannot be written" in done.stderr, "Traceback" in done.stderr) == (1, True, False)

@@ -121,6 +121,8 @@ def test_a_wrong_call_in_the_options_stops_nobody(server: ServerProcess, client:
         assert done.returncode == 1
         assert told in done.stderr
     assert claw("take-over", worker, "--finish", "x", "--hand-back", "y", home=server.home).returncode == 1
+    done = claw("take-over", worker, "--hand-back", "ok", "--to", "nobody-such", home=server.home)
+    assert (done.returncode, "no member 'nobody-such'" in done.stderr) == (1, True)
     assert _agent(client, worker)["epoch"] == 1
 
 

@@ -51,3 +51,19 @@ async def test_a_drive_that_is_made_while_the_key_changes_gets_the_new_one(rig: 
         assert (drive.secret, drive.member) == (SECOND, changed)
         assert server.requests[0].headers["Authorization"] == f"Bearer {FIRST}"
         await rig.do(cmd.CancelGroup())
+
+
+async def test_a_key_goes_to_no_server_but_its_own_even_when_an_id_comes_again(rig: Rig) -> None:
+    async with ModelServer(named(1)) as old, ModelServer(named(1)) as new:
+        registry = rig.dispatcher.registry
+        former = await registry.add(model("one", old.base_url), FIRST, LOCAL_ADMIN)
+        await rig.found(former, group="ended")
+        await rig.do(cmd.CancelGroup(), group="ended")
+        await registry.remove(former.id, LOCAL_ADMIN)
+        present = await registry.add(model("one", new.base_url), SECOND, LOCAL_ADMIN)
+        assert present.id == former.id
+        assert former.model is not None
+        assert present.model is not None
+        assert former.model.key_ref != present.model.key_ref
+        await rig.do(cmd.ForkAgent(agent="ended-1", step=0), group="ended")
+        assert rig.group("ended").members[present.id] == present, "it runs again with the members as they are now"

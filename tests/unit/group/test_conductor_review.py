@@ -246,3 +246,39 @@ def test_who_is_sent_back_and_given_away_in_one_turn_is_stopped_and_never_told_t
     )
     assert scene.asked(fx.Proceed) == []
     assert scene.asked(fx.Stop) == [fx.Stop(CHILD, 1)]
+
+
+def test_a_task_that_depends_on_a_draft_is_not_assigned_before_the_draft_is_accepted() -> None:
+    scene = Scene()
+    scene.conduct({"title": "a", "review": "conductor"}, {"title": "b", "depends_on": ["a"]})
+    fate, told = _said(scene, "t1")
+    assert (fate, told) == (
+        Fate.FAILED,
+        "assign_task: you review a. Assign what depends on it once you have accepted it.",
+    )
+    scene.turn(CHILD, words="a draft")
+    assert scene.asked(fx.Proceed) == [fx.Proceed(CONDUCTOR)], "its review is not kept waiting"
+    scene.turn(CONDUCTOR, call("review", agent="a", decision="accept"))
+    scene.turn(CONDUCTOR, call("assign_task", agent="w", prompt="b", depends_on=["a"]))
+    assert scene.agent("g-3").depends_on == (CHILD,)
+
+
+def test_a_draft_that_was_not_read_yet_is_not_accepted(scene: Scene) -> None:
+    scene.answer(REVIEW, "reject", text="Not yet.")
+    scene.turn(CHILD, words="another draft")
+    scene.turn(CONDUCTOR, call("review", agent="report", decision="accept"))
+    fate, told = _said(scene, "review")
+    assert fate is Fate.FAILED
+    assert "has said something that you have not read yet" in told
+    assert scene.agent().wait is WaitReason.REVIEW
+
+
+def test_a_result_that_a_person_accepts_at_the_conductors_wheel_reaches_the_conductor() -> None:
+    scene = Scene()
+    scene.conduct({"title": "report", "acceptance": "It has a table."})
+    scene.turn(CHILD, words="with a table")
+    scene.take(CONDUCTOR)
+    scene.turn(CONDUCTOR, call("review", agent="report", decision="accept"), final=False)
+    assert scene.agent().status is AgentStatus.DONE
+    told = [*(event.text for event in scene.happened(ev.SteerQueued, CONDUCTOR)), _said(scene, "t0")[1]]
+    assert any("with a table" in words for words in told)

@@ -180,3 +180,12 @@ def test_work_that_is_sent_back_to_a_person_comes_with_their_own_length_of_lease
     scene.turn(CHILD)
     scene.answer(RequestKind.REVIEW, "reject", text="Not yet.")
     assert _lease_left(scene) == 5_000
+
+
+def test_a_person_whose_seat_breaks_in_a_paused_group_keeps_the_wheel(scene: Scene) -> None:
+    scene.must(cmd.PauseGroup())
+    scene.fail(reason="workspace")
+    driver = scene.agent().driver
+    assert driver is not None
+    assert driver.member == ANN
+    assert scene.request(RequestKind.STALL).agent == CHILD

@@ -296,7 +296,7 @@ export default {
     },
     callOf(item, call) {
       const status = (this.openCalls || {})[call.id];
-      const [icon, words, tone] = OPEN[status] || ["…", "under way", "tool"];
+      const [icon, words, tone] = OPEN[status] || ["…", "open", "tool"];
       return { key: `${item.key}/${call.id}`, id: call.id, name: call.name, short: short(call.arguments), arguments: pretty(call.arguments), person: item.by_kind === "person", icon, words, tone, fate: "open", result: null, by: "", at: 0 };
     },
     close(call, item) {
