@@ -77,8 +77,10 @@ def test_the_person_at_the_wheel_keeps_wheel_and_words_over_a_restart(
     page.get_by_label("path").fill("half.txt")
     killed_and_said(server, page)
     page.get_by_label("content").fill("written while it was down")
+    page.evaluate("window.fromBefore = true")
     server.start()
 
+    page.wait_for_function("() => !window.fromBefore", timeout=RESTART_MS)  # it loads itself anew
     expect(page.locator(".banner")).to_have_count(0, timeout=RESTART_MS)
     expect(page.locator(".wheel")).to_have_attribute("data-mode", "mine", timeout=RESTART_MS)
     expect(page.get_by_label("Your turn, or the result")).to_have_value("Before the crash")

@@ -104,6 +104,9 @@ def test_a_streaming_model_is_taken_over_worked_for_and_handed_back(
     told = hand_back(page, NOTE)
     assert "from-a-person.txt" in told
     expect(page.locator(".wheel h2")).to_contain_text("drives")
+    diff = page.locator(".thread .code", has_text="/dev/null").first
+    expect(diff).to_contain_text("from-a-person.txt")
+    assert "--- /dev/null\n+++ b/from-a-person.txt" in diff.inner_text(), "each line of a diff stands alone"
 
     assert until_state(api, agent_id, "done", "failed", "cancelled")["state"] == "done"
     check_record(api, agent_id, told, "I looked at the folder myself.")

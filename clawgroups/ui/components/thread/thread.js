@@ -53,7 +53,7 @@ const segments = (text) =>
     if (index % 3 === 2) made.push({ code: true, diff: all[index - 1] === "diff", lines: part.replace(/\n$/, "").split("\n") });
     return made;
   }, []);
-const tone = (line) => ({ "+": "add", "-": "cut", "@": "at" })[line[0]] || "";
+const tone = (line) => ({ "+": "add", "-": "cut-line", "@": "at" })[line[0]] || "";
 
 export default {
   template: `
