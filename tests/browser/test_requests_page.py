@@ -81,7 +81,6 @@ def test_an_agents_question_is_answered_in_the_inbox_and_it_goes_on(
     expect(item.get_by_role("button", name="Send")).to_be_disabled()
     page.keyboard.type("Tea, please.")
     page.keyboard.press("Control+Enter")
-    expect(item).to_contain_text("✓ Answer")
     expect(page.locator(".inbox-none")).to_be_visible()
     until_over(api, group)
     root = agents(api, group)[0]["id"]
@@ -221,3 +220,61 @@ def test_half_written_answers_survive_a_reload_and_another_selection(
     expect(item).to_have_count(0)
     until_over(api, group)
     assert page.evaluate("Object.values(localStorage).filter((words) => words.includes('night is long'))") == []
+
+
+def test_words_for_a_question_that_was_settled_while_the_page_was_away_are_shown_again(
+    open_page: Opener, api: httpx.Client, model: ModelProcess, anna: str
+) -> None:
+    group, request = question(api, model)
+    page = open_page(f"/groups/{group}")
+    begin_answer(page, request, MINE)
+    page.goto(page.url.split("/groups/")[0])
+    body = {"decision": "answer", "text": "Tea, please."}
+    done(api.post(f"/requests/{request['id']}/answer", json=body, headers={"X-Claw-Person": anna}))
+    page.goto(f"{page.url.rstrip('/')}/groups/{group}")
+    item = item_of(page, request)
+    expect(item.get_by_role("status")).to_contain_text("Anna settled this: Answer")
+    expect(item.get_by_label("Your words were not sent")).to_have_value(MINE)
+    item.get_by_role("button", name="Put away").click()
+    expect(item).to_have_count(0)
+
+
+def test_the_same_on_the_take_over_screen_and_not_for_what_was_sent(
+    open_page: Opener, api: httpx.Client, model: ModelProcess, anna: str
+) -> None:
+    _, request = question(api, model)
+    page = open_page(f"/agents/{request['agent']}/drive")
+    card = page.locator(f'.ask[data-request="{request["id"]}"]')
+    card.get_by_role("button", name="Answer").click()
+    card.get_by_label("Your words").fill(MINE)
+    address = page.url
+    page.goto(address.split("/agents/")[0])
+    body = {"decision": "answer", "text": "Tea, please."}
+    done(api.post(f"/requests/{request['id']}/answer", json=body, headers={"X-Claw-Person": anna}))
+    page.goto(address)
+    expect(card.get_by_role("status")).to_contain_text("Anna settled this: Answer")
+    expect(card.get_by_label("Your words were not sent")).to_have_value(MINE)
+
+    _, sent = question(api, model)
+    page.goto(address.replace(request["agent"], sent["agent"]))
+    card = page.locator(f'.ask[data-request="{sent["id"]}"]')
+    card.get_by_role("button", name="Answer").click()
+    card.get_by_label("Your words").fill("Water.")
+    card.get_by_role("button", name="Answer").click()
+    expect(card).to_have_count(0)
+    page.reload()
+    expect(page.locator(".wheel")).to_be_visible()
+    expect(page.locator(".ask-left")).to_have_count(0)
+
+
+def test_what_was_answered_in_the_drawer_is_no_news_in_the_inbox(
+    open_page: Opener, api: httpx.Client, model: ModelProcess
+) -> None:
+    group, request = leave_asked_for(api, model)
+    page = open_page(f"/groups/{group}")
+    item = item_of(page, request)
+    item.locator(".item-name").click()
+    page.locator(".drawer").get_by_role("button", name="Approve once").click()
+    expect(item).to_have_count(0)
+    until_over(api, group)
+    assert answered(api, group, request)["by"] == "you"

@@ -8,4 +8,10 @@ export function keep(key, words) {
   else if (key) localStorage.removeItem(name(key));
 }
 
+/** The rest of every key that begins so and under which words are kept. */
+export function keptUnder(start) {
+  const whole = name(start);
+  return Object.keys(localStorage).filter((key) => key.startsWith(whole)).map((key) => key.slice(whole.length));
+}
+
 export const forget = (key) => keep(key, "");

@@ -9,13 +9,17 @@ async function nameOf(member) {
   return members.find((one) => one.id === member)?.name ?? member;
 }
 
-/** `request`: as it was while it was open. Where the server cannot be asked, the sentence says only what is certain. */
-export async function settledWords(request) {
+/**
+ * `request`: as it was while it was open. `written`: words for it that are still here; empty comes back when they are the
+ * very answer. Where the server cannot be asked, the sentence says only what is certain.
+ */
+export async function settledWords(request, written = "") {
   try {
     const { requests } = await api("GET", `/requests?group=${encodeURIComponent(request.group)}&state=closed`);
     const found = requests.find((one) => one.id === request.id);
     if (!found) return "This was settled meanwhile.";
     if (found.state === "withdrawn") return "This is not asked any more: what asked has gone on.";
+    if (found.by === ME && written && found.text.trim() === written.trim()) return "";
     const who = found.by === ME ? "You settled this in another window" : `${await nameOf(found.by)} settled this`;
     const choice = found.choices.find((one) => one.id === found.decision)?.label ?? found.decision;
     const words = found.text.length > MOST ? `${found.text.slice(0, MOST)}…` : found.text;

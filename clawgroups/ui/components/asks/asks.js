@@ -64,6 +64,9 @@ export default {
     this.sent = new Set();
     this.ended = {};
     this.drafts = JSON.parse(localStorage.getItem(`claw-answers:${this.keep}`) || "{}");
+    const open = new Set(this.requests.map((request) => request.id));
+    const away = new Set(Object.keys(this.drafts).map((slot) => slot.split("/")[0]).filter((id) => !open.has(id)));
+    for (const id of away) this.settle({ id, group: id.slice(0, id.lastIndexOf("-")), arguments: "" }); // while we were away
   },
   methods: {
     async settle(request) {
@@ -75,8 +78,13 @@ export default {
       const words = written.filter((one) => one && one !== this.pretty(request.arguments).trim()).join("\n\n");
       if (!words) return;
       this.left.push({ id: request.id, words, told: "Settled meanwhile…" });
-      const told = await settledWords(request);
+      const told = await settledWords(request, words);
+      if (!told) return this.putAway(request); // they were sent, and the page left before it heard of it
       for (const one of this.left) if (one.id === request.id) one.told = told;
+    },
+    taken(id) {
+      for (const slot of Object.keys(this.drafts)) if (slot.split("/")[0] === id) delete this.drafts[slot];
+      this.store();
     },
     /** Our answer was not taken: the card stays as it is, or says who was faster. */
     refused(id) {
@@ -85,7 +93,7 @@ export default {
     },
     putAway(gone) {
       this.left = this.left.filter((one) => one.id !== gone.id);
-      this.store();
+      this.taken(gone.id);
     },
     slot(request) {
       return `${request.id}/${this.needs(request)}`;

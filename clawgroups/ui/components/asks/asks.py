@@ -43,8 +43,7 @@ class Asks(Element, component="asks.js"):
             try:
                 taken = await on_answer(answer)
             finally:
-                if not taken:
-                    self.run_method("refused", answer.request)
+                self.run_method("taken" if taken else "refused", answer.request)
 
         self.on("answer", answered, args=["request", "decision", "text", "arguments", "member", "amount"])
 

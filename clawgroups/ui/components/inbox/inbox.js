@@ -1,9 +1,10 @@
 // The inbox: who needs me, what exactly do they ask, what does waiting cost.
+import { api } from "/claw/api.js";
 import { tellSettled } from "/claw/ask.js";
 import { buttonsOf } from "/claw/choices.js";
 import { answer, isAnswering } from "/claw/deeds.js";
 import { feedOf } from "/claw/feed.js";
-import { forget, keep, kept } from "/claw/kept.js";
+import { forget, keep, kept, keptUnder } from "/claw/kept.js";
 import { onKey } from "/claw/keys.js";
 import { room } from "/claw/room.js";
 import { settledWords } from "/claw/settled.js";
@@ -117,6 +118,7 @@ export default {
       const leaving = this.items.filter((r) => (this.taken[r.id] || this.settled[r.id]) && !requests.has(r.id));
       this.items = [...sorted, ...leaving];
       for (const r of sorted) this.drafts[r.id] ??= kept(`answer:${r.id}`);
+      if (!this.loaded) this.recall();
       this.loaded = true;
       this.status = group.status;
       this.now = this.feed.now();
@@ -126,13 +128,25 @@ export default {
     /** Somebody else settled it. One that is being looked at or answered stays, and says by whom; no word is lost. */
     async settle(r) {
       if (this.taken[r.id] || this.settled[r.id]) return;
-      const words = settledWords(r);
-      words.then((found) => tellSettled(r.id, found));
+      const words = settledWords(r, this.drafts[r.id]);
+      words.then((found) => found && tellSettled(r.id, found));
       if (r.id !== this.open && !(this.drafts[r.id] ?? "").trim()) return;
       this.settled = { ...this.settled, [r.id]: { words: "Settled meanwhile…" } };
       if (!this.items.some((one) => one.id === r.id)) this.items = [...this.items, r];
       const found = await words;
+      if (!found) return this.putAway(r); // they were sent, and the page left before it heard of it
       if (this.settled[r.id]) this.settled[r.id].words = found;
+    },
+    /** Words for requests that were settled while this page was away: they are shown as if it had been here. */
+    async recall() {
+      const ids = new Set(keptUnder(`answer:${this.groupId}-`).map((rest) => `${this.groupId}-${rest}`));
+      for (const id of this.feed.state.requests.keys()) ids.delete(id);
+      if (!ids.size) return;
+      const { requests } = await api("GET", `/requests?group=${encodeURIComponent(this.groupId)}&state=closed`);
+      for (const r of requests.filter((one) => ids.has(one.id))) {
+        this.drafts[r.id] = kept(`answer:${r.id}`);
+        this.settle(r);
+      }
     },
     putAway(r) {
       const { [r.id]: _, ...rest } = this.settled;
