@@ -11,7 +11,7 @@ from clawgroups.group.group_tools import described
 from clawgroups.group.state import Agent, AgentStatus, CallStatus, Group
 from clawgroups.group.thread import Entry
 from clawgroups.group.tools import Policy
-from clawgroups.ledger.histories import end_reason
+from clawgroups.ledger.histories import end_reason, lapsed
 
 if TYPE_CHECKING:
     from clawgroups.dispatcher.dispatcher import Dispatcher
@@ -53,6 +53,7 @@ class Pages:
             "group_status": group.status.value,
             "former": agent.former or None,
             "reason": await self._reason(agent),
+            "lapsed": await lapsed(reader, agent_id) if agent.status is AgentStatus.PAUSED else "",
             "calls": await self._calls(group, agent),
             "steers": [{"id": s.id, "text": s.text, "by": s.by} for s in agent.steers],
             "tools": self._tools(group, agent),

@@ -50,6 +50,13 @@ async def end_reason(reader: Reader, agent_id: str) -> tuple[str, str]:
     return event.reason, failed.sentence if isinstance(failed, ev.DriverFailed) else ""
 
 
+async def lapsed(reader: Reader, agent_id: str) -> str:
+    """Whose lease ran out, of a sub-agent that is paused; empty when somebody paused it."""
+    found = await _latest(reader, agent_id, ("lease_lapsed", "agent_paused"), 2**62, 1)
+    event = ev.decode(found[0].kind, found[0].body) if found else None
+    return event.member if isinstance(event, ev.LeaseLapsed) else ""
+
+
 async def _latest(reader: Reader, agent_id: str, kinds: tuple[str, ...], before: int, limit: int) -> list[Row[Any]]:
     column = t.events.c
     query = select(column.seq, column.kind, column.body)

@@ -205,14 +205,6 @@ class Reader:
         found = await self._last_at_the_wheel(agent_id, ("taken_over",))
         return (found.seq, found.at, msgspec.json.decode(found.body)["member"]) if found is not None else None
 
-    async def lapsed(self, agent_id: str) -> str:
-        """Whose lease ran out, of a sub-agent that is paused; empty when somebody paused it."""
-        column = t.events.c
-        query = select(t.events).where(column.agent_id == agent_id, column.kind.in_(("lease_lapsed", "agent_paused")))
-        rows = await self.rows(query.order_by(column.seq.desc()).limit(1))
-        lapsed = rows and rows[0].kind == "lease_lapsed"
-        return str(msgspec.json.decode(rows[0].body)["member"]) if lapsed else ""
-
     async def _last_at_the_wheel(self, agent_id: str, kinds: tuple[str, ...]) -> Row[Any] | None:
         column = t.events.c
         query = select(t.events).where(column.agent_id == agent_id, t.AT_THE_WHEEL, column.kind.in_(kinds))

@@ -33,7 +33,7 @@ def register(house: Dispatcher) -> None:
 
     @ui.page("/agents/{agent_id}/drive")
     async def take_over(agent_id: str) -> None:
-        view = await read(house, agent_id)
+        view = await house.pages.agent(agent_id)
         crumbs = [("Groups", "/"), (view["group_name"], f"/groups/{view['group']}")]
         with frame(view["name"], crumbs=crumbs, active="groups", fill=True):
             room = DriveRoom(house, view)
@@ -139,7 +139,7 @@ class DriveRoom:
         """Reads the sub-agent again and shows what changed."""
         async with self._looking:
             before = self.view
-            self.show(await read(self.house, self.agent_id))
+            self.show(await self.house.pages.agent(self.agent_id))
             if (before["step"], before["epoch"], len(before["calls"])) != (
                 self.view["step"],
                 self.view["epoch"],
@@ -270,12 +270,6 @@ class DriveRoom:
             amount=answer.amount,
         )
         return await self.attempt(self.house.command(self.view["group"], command, self.me))
-
-
-async def read(house: Dispatcher, agent_id: str) -> dict[str, Any]:
-    """The API's view of a sub-agent, and whose lease ran out when that has paused it."""
-    view = await house.pages.agent(agent_id)
-    return view | {"lapsed": await house.ledger.reader.lapsed(agent_id) if view["state"] == "paused" else ""}
 
 
 def read_only(view: dict[str, Any]) -> str:
