@@ -72,13 +72,7 @@ class Registry:
         async with self._changing:
             self._check_new(member, "")
             member = replace(member, id=_id_of(member.name, self._dispatcher.house_members()), bundled=False)
-            if api_key and member.model is not None:
-                # NOTE: ids come again after a removal, names of keys must not: groups may still hold the former member.
-                key_ref = self._dispatcher.keys.keep(f"{member.id}-{new_id(6)}", api_key)
-                member = replace(member, model=replace(member.model, key_ref=key_ref))
-            await self._dispatcher.desk.post(HOUSE, cmd.AddMember(member), actor)
-            await self._tell_groups(member)
-        return member
+            return await self._put(member, api_key, actor)
 
     async def change(self, member_id: str, changes: MemberChanges, actor: str) -> Member:
         """Changes a member, in the house and in every group that is open.
@@ -93,42 +87,45 @@ class Registry:
                 raise Refused("bundled", "bundled", sentence, hint="Add a member of your own with other settings.")
             made = changed(member, changes)
             self._check_new(made, member_id)
-            await self._keep_change(member, made, changes.api_key or "", actor)
-            return self.find(member_id)
+            made = await self._put(made, changes.api_key or "", actor)
+            if _kept_key(member) != _kept_key(made):
+                self._dispatcher.keys.forget(_kept_key(member))
+            return made
 
-    async def _keep_change(self, before: Member, made: Member, api_key: str, actor: str) -> None:
-        """A new key gets a name of its own: whatever fails on the way, no record names a key that is not there."""
-        fresh = f"{made.id}-{new_id(6)}" if api_key else ""
-        if fresh and made.model is not None:
+    async def _put(self, member: Member, api_key: str, actor: str) -> Member:
+        """Records a member as it is from now on, and tells it to the groups.
+
+        Its key gets a name that never comes again: ids do after a removal, groups may still hold the former member, and
+        whatever fails on the way, no record names a key that is not there.
+        """
+        fresh = f"{member.id}-{new_id(6)}" if api_key else ""
+        if fresh and member.model is not None:
             key_ref = self._dispatcher.keys.keep(fresh, api_key)
-            made = replace(made, model=replace(made.model, key_ref=key_ref))
+            member = replace(member, model=replace(member.model, key_ref=key_ref))
         try:
-            await self._dispatcher.desk.post(HOUSE, cmd.AddMember(made), actor)
+            await self._dispatcher.desk.post(HOUSE, cmd.AddMember(member), actor)
         except ClawError as error:
             if not isinstance(error, LedgerStopped):  # then it may have been written all the same
                 self._dispatcher.keys.forget(fresh)
             raise
-        await self._tell_groups(made)
-        if _kept_key(before) != _kept_key(made):
-            self._dispatcher.keys.forget(_kept_key(before))
-
-    async def freshen(self, group: Group) -> None:
-        """A group that comes back into use has the members as they are now: a former one's key may be gone."""
-        known = self._dispatcher.house_members()
-        changed_since = [known[name] for name, member in group.members.items() if known.get(name, member) != member]
-        for member in changed_since:
-            await self._dispatcher.desk.post(group.id, cmd.AddMember(member), "dispatcher")
+        await self._tell_groups(member)
+        return member
 
     async def _tell_groups(self, member: Member) -> None:
         """Open groups have members of their own; one that ends meanwhile needs to hear nothing."""
-        posted = [
-            self._dispatcher.desk.post(group.id, cmd.AddMember(member), "dispatcher")
-            for group in self._dispatcher.open_groups()
-            if not group.ended_at and group.members.get(member.id, member) != member
-        ]
-        for answer in await asyncio.gather(*posted, return_exceptions=True):
+        groups = [group for group in self._dispatcher.open_groups() if not group.ended_at]
+        for answer in await asyncio.gather(*(self._tell(group, member) for group in groups), return_exceptions=True):
             if isinstance(answer, BaseException) and not isinstance(answer, NotFound):
                 raise answer
+
+    async def freshen(self, group: Group) -> None:
+        """A group that comes into use, or back, gets the members as they are now: a former one's key may be gone."""
+        for member in self._dispatcher.house_members().values():
+            await self._tell(group, member)
+
+    async def _tell(self, group: Group, member: Member) -> None:
+        if group.members.get(member.id, member) != member:
+            await self._dispatcher.desk.post(group.id, cmd.AddMember(member), "dispatcher")
 
     async def remove(self, member_id: str, actor: str) -> None:
         """Takes a member off the list and forgets its key. Raises Refused while a group needs it, Invalid for ours."""
