@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import shlex
 from typing import Any
 
 from clawgroups.cli.groups import object_of
 from clawgroups.cli.house import Json
-from clawgroups.cli.words import line
+from clawgroups.cli.words import line, split
 from clawgroups.errors import Invalid
 
 
@@ -18,7 +17,7 @@ def arguments_of(name: str, text: str, tools: list[Json]) -> dict[str, Any]:
     given = text.strip()
     if not given or given[0] in '{["':
         return object_of(given or "{}", name)
-    return dict(_pair(word, tool) for word in _words(given))
+    return dict(_pair(word, tool) for word in split(given, "The arguments", "Close the quotes, or write JSON."))
 
 
 def tool_of(name: str, tools: list[Json]) -> Json:
@@ -45,13 +44,6 @@ def describe(tool: Json) -> list[str]:
             f"  {line(name, 40)} ({line(kind.get('type', 'any'), 20)}{must}): {line(kind.get('description', ''))}"
         )
     return lines
-
-
-def _words(text: str) -> list[str]:
-    try:
-        return shlex.split(text)
-    except ValueError as error:
-        raise Invalid(f"The arguments cannot be read: {error}.", hint="Close the quotes, or write JSON.") from error
 
 
 def _pair(word: str, tool: Json) -> tuple[str, Any]:

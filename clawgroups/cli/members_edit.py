@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from enum import StrEnum
 from typing import Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from clawgroups.cli import member_options as opt
 from clawgroups.cli.house import Home, Json, Person, running
-from clawgroups.cli.words import safe
+from clawgroups.cli.words import safe, split
 from clawgroups.errors import Invalid
 
 Text = str | None
@@ -76,7 +75,7 @@ def edit(
         endpoint |= _checked(_NOTHING[what], endpoint, what)
     listed = None if skills is None else opt.skills_of(skills)
     body = opt.given(name=name, description=description, skills=listed, capacity=capacity)
-    body |= {"program": {"command": _words(command)}} if command is not None else {}
+    body |= {"program": {"command": split(command, "--command")}} if command is not None else {}
     api = running(home, person)
     if ask_key:
         endpoint["api_key"] = opt.asked_key()
@@ -93,13 +92,6 @@ def _checked(nothing: Json, endpoint: Json, what: Unset) -> Json:
     if nothing.keys() & endpoint.keys() or (what is Unset.KEY and "key_ref" in endpoint):
         raise Invalid(f"{what} is both set and taken back.", hint="Give one of the two.")
     return nothing
-
-
-def _words(command: str) -> list[str]:
-    try:
-        return shlex.split(command)
-    except ValueError as error:
-        raise Invalid(f"--command cannot be read: {error}.", hint="Close the quotes.") from error
 
 
 def _names(body: Json) -> list[str]:

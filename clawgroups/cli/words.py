@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 import unicodedata
 from typing import Any
+
+from clawgroups.errors import Invalid
 
 _KEPT = "\n\t"
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")  # controls, direction marks, half characters, separators of lines
@@ -19,6 +22,14 @@ def safe(text: object) -> str:
         letter if letter in _KEPT or unicodedata.category(letter) not in _HIDDEN else "\N{REPLACEMENT CHARACTER}"
         for letter in said.replace("\r\n", "\n")
     )
+
+
+def split(text: str, what: str, hint: str = "Close the quotes.") -> list[str]:
+    """The words as a shell would split them; ``what`` names them where it cannot. Raises Invalid."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise Invalid(f"{what} cannot be read: {error}.", hint=hint) from error
 
 
 def line(text: object, width: int = 100) -> str:

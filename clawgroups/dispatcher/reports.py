@@ -97,7 +97,7 @@ class Reports:
             ends=message.ends,
             snapshot=message.snapshot,
         )
-        self._post(link, command, message.epoch, "", str)
+        self._post(link, command, message.epoch, "", lambda: "")
 
     def _failed(self, link: RunnerLink, message: ms.Failed) -> None:
         if link.seats.get(message.agent) == message.epoch:
