@@ -213,6 +213,7 @@ def test_what_may_not_be_changed_is_refused_and_leaves_everything_as_it_is(clien
     assert client.patch("/members/nobody", json={"capacity": 1}).status_code == 404
     for body in (
         {"name": other["name"].upper()},
+        {"name": "survey-worker"},  # another member's id
         {"name": "  "},
         {"name": None},
         {"kind": "person"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from dispatcher_rig import PAT, Rig, model, until
 
 from clawgroups.group import commands as cmd
@@ -246,3 +247,18 @@ async def test_two_who_review_at_once_answer_once(rig: Rig) -> None:
         "failed",
         True,
     )
+
+
+async def test_a_workspace_that_cannot_be_compared_keeps_nobody_from_handing_back(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with ModelServer(_until_told("now hands it back")) as server:
+        await _runs_a_command(rig, server)
+        await rig.do(cmd.TakeOver(agent=AGENT), PAT.id)
+        await _works_by_hand(rig, "note.md", PAT.id)
+        monkeypatch.setattr("clawgroups.runner.snapshots.MOST_FILES", 0)
+        await rig.hand_back("Go on.", actor=PAT.id)
+        await rig.reaches(AgentStatus.DONE, within_s=WITHIN_S)
+        told = _words(server.requests[-1].body)
+    assert "Which files changed in your workspace could not be read" in told
+    assert "called write_file" in told

@@ -135,3 +135,15 @@ def test_a_member_that_is_to_drive_cannot_leave(scene: Scene) -> None:
     scene.must(cmd.Reassign(agent=CHILD, to="program"))
     scene.stop()
     scene.must(cmd.RemoveMember("model"))
+
+
+def test_a_task_that_is_given_away_twice_before_anybody_began_is_called_that() -> None:
+    scene = Scene()
+    scene.conduct({"title": "a"}, {"title": "b", "depends_on": ["a"]})
+    for member in ("model", "program"):
+        scene.must(cmd.Reassign(agent="g-3", to=member if member != scene.agent("g-3").member else ANN))
+    scene.turn(CHILD, words="a is done")
+    scene.launch("g-3")
+    told = scene.happened(ev.Briefed, "g-3")[-1].text
+    assert "who has not begun" in told
+    assert "everything above is done work" not in told
