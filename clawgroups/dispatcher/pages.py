@@ -70,7 +70,7 @@ class Pages:
         if agent.status is not AgentStatus.FAILED:
             return ""
         reason, said = await end_reason(self._dispatcher.ledger.reader, agent.id)
-        return f"{said} Then {reason}" if said and said not in reason else reason
+        return f"{said} Then {reason}." if said and said not in reason else reason
 
     async def _calls(self, group: Group, agent: Agent) -> list[dict[str, Any]]:
         if not agent.calls:

@@ -110,7 +110,7 @@ def _briefed(seq: int, at: int, event: ev.Briefed) -> list[Entry]:
 
 def _resumed(seq: int, at: int, event: ev.AgentResumed) -> list[Entry]:
     record = event.record
-    return [Entry(role="user", content=record, by=event.by, kind="hand_back", seq=seq, at=at)] if record else []
+    return [Entry(role="user", content=record, by=event.by, kind="lapse", seq=seq, at=at)] if record else []
 
 
 def _late(seq: int, at: int, event: ev.LateWriteKept) -> list[Entry]:

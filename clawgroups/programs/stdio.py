@@ -66,8 +66,8 @@ class Conversation:
         return found
 
     def by_people(self) -> list[str]:
-        """What people said in the thread: their turns as records of a hand-back, and steering."""
-        kinds = ("hand_back", "steer")
+        """What people said in the thread: records of what they did at the wheel, and steering."""
+        kinds = ("hand_back", "lapse", "steer")
         return [entry["content"] for entry in self.thread if entry.get("kind") in kinds]
 
 

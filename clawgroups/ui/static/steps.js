@@ -5,6 +5,7 @@ const KINDS = {
   task: ["Task given", "--muted"],
   steer: ["Message", "--human"],
   hand_back: ["Handed back", "--human"],
+  lapse: ["Goes on after a lease that ran out", "--human"],
   reassign: ["Given to another driver", "--human"],
   late: ["Late words, kept aside", "--dim"],
 };

@@ -94,6 +94,8 @@ export function short(number) {
 export const whole = (number) => Math.round(number).toLocaleString("en");
 export const money = (usd) => `$${usd < 10 ? usd.toFixed(2) : whole(usd)}`;
 export const time = (ms) => new Date(ms).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+export const timeOfDay = (ms) => new Date(ms).toLocaleTimeString("en-GB");
+export const day = (ms) => new Date(ms).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
 export const bytes = (n) => (n < 1024 ? `${n} B` : n < 1048576 ? `${(n / 1024).toFixed(1)} KiB` : `${(n / 1048576).toFixed(1)} MiB`);
 export const plural = (n, one, many = `${one}s`) => `${whole(n)} ${n === 1 ? one : many}`;
 

@@ -1,6 +1,7 @@
 // The thread of one sub-agent. Agent text is hostile input: it only ever becomes text nodes.
 import { api } from "/claw/api.js";
 import { feedOf } from "/claw/feed.js";
+import { day, timeOfDay } from "/claw/words.js";
 
 const PAGE = 60; // lines read at once
 const MOST = 900; // lines kept on the page; older ones are read again when scrolled to
@@ -24,10 +25,11 @@ const TITLES = {
   task: "Task",
   steer: "Words for the next step",
   hand_back: "Handed back",
+  lapse: "Goes on after a lease that ran out",
   reassign: "Given to another driver",
   late: "Late words of an old driver, refused and kept aside",
 };
-const TONES = { hand_back: "human", reassign: "human", steer: "human", late: "dim" };
+const TONES = { hand_back: "human", lapse: "human", reassign: "human", steer: "human", late: "dim" };
 
 const pretty = (text) => {
   const bare = (text || "").trim();
@@ -292,7 +294,7 @@ export default {
     titleOf(item) {
       const title = TITLES[item.kind] || "Message";
       const who = item.by_name || (item.kind === "task" ? "the group" : "");
-      return who ? `${title} · ${item.kind === "hand_back" ? "by " : "from "}${who}` : title;
+      return who ? `${title} · ${["hand_back", "lapse"].includes(item.kind) ? "by " : "from "}${who}` : title;
     },
     callOf(item, call) {
       const status = (this.openCalls || {})[call.id];
@@ -323,7 +325,7 @@ export default {
     clock(at) {
       const when = new Date(at);
       const today = when.toDateString() === new Date().toDateString();
-      return today ? when.toLocaleTimeString() : when.toLocaleString([], { dateStyle: "short", timeStyle: "medium" });
+      return today ? timeOfDay(at) : `${day(at)} ${timeOfDay(at)}`;
     },
   },
 };

@@ -1,4 +1,6 @@
 // The banner of the take-over screen. It keeps the lease while the person is active here, and counts it down.
+import { timeOfDay } from "/claw/words.js";
+
 const RENEW_MS = 15000;
 const KINDS = { program: "", model: "", person: "tag-human" };
 const STATES = { queued: "It waits for its launch", paused: "It is paused", waiting: "It waits", driving: "It works", handing_over: "It changes hands" };
@@ -152,6 +154,6 @@ export default {
       event.preventDefault();
       this.act(id);
     },
-    clock: (at) => (at ? new Date(at).toLocaleTimeString() : ""),
+    clock: (at) => (at ? timeOfDay(at) : ""),
   },
 };
