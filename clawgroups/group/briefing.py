@@ -29,15 +29,17 @@ def reassigned(draft: Draft, agent: Agent, *, by: str, reason: str, record: str)
     giver = by or _name(draft, draft.actor)
     former = _name(draft, agent.driver.member if agent.driver else agent.member)
     if agent.seat or agent.step > agent.forked_step:
-        lines = [f"{giver} gave this task to you. {former} worked on it before; everything above is done work."]
+        how = f"{former} worked on it before; everything above is done work."
     else:
-        lines = [f"{giver} gave this task to you. It was meant for {former}, who has not begun."]
+        how = f"It was meant for {former}, who has not begun."
     record = record or (in_between(draft, agent) if agent.untold or agent.driven_by_person else "")
-    if record:
-        lines += ["", record]
-    if reason.strip():
-        lines += ["", f"The reason: {reason.strip()}"]
-    return "\n".join(lines)
+    return _parts(f"{giver} gave this task to you. {how}", record, _because(reason))
+
+
+def begun_again(conductor: Agent, ended: Agent, reason: str) -> str:
+    """What the driver of a fork is told that takes the place of a sub-agent that has ended."""
+    before = f"{ended.name} worked on it before and ended as {ended.status.value}; everything above is its work."
+    return _parts(f"{conductor.name} gave this task to you. {before}", _because(reason), GO_ON)
 
 
 def in_between(draft: Draft, agent: Agent) -> str:
@@ -54,9 +56,16 @@ def brief(draft: Draft, agent_id: str, closed: Iterable[ev.CallClosed] = (), *, 
         return
     lines = [UNFINISHED] if unfinished else []
     lines += [interrupted_call("The former driver's", call.name, call.call, call.fate) for call in closed]
-    parts = [agent.briefing.text, "\n".join(lines), GO_ON]
-    text = "\n\n".join(part for part in parts if part)
+    text = _parts(agent.briefing.text, "\n".join(lines), GO_ON)
     draft.add(ev.Briefed(agent=agent_id, text=text, by=agent.briefing.former))
+
+
+def _because(reason: str) -> str:
+    return f"The reason: {reason.strip()}" if reason.strip() else ""
+
+
+def _parts(*parts: str) -> str:
+    return "\n\n".join(part for part in parts if part)
 
 
 def _name(draft: Draft, member_id: str) -> str:

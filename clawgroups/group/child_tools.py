@@ -13,7 +13,7 @@ from msgspec import Struct
 from clawgroups.errors import Invalid, NotFound
 from clawgroups.group import events as ev
 from clawgroups.group.boundary import close_call
-from clawgroups.group.briefing import GO_ON
+from clawgroups.group.briefing import begun_again
 from clawgroups.group.commands import Reassign
 from clawgroups.group.draft import Draft, refuse
 from clawgroups.group.members import Member
@@ -107,12 +107,5 @@ def _begin_again(draft: Draft, conductor: Agent, child: Agent, member: Member, c
     """What has ended stays ended, and its driver stays fenced off: a fork from its last whole step takes its place."""
     step = child.step - 1 if child.calls else child.step  # its stop may not be proved yet
     made = add_fork(draft, child, step, member, title=child.title, parent=conductor.id, call=call_id)
-    lines = [
-        f"{conductor.name} gave this task to you. {child.name} worked on it before and ended as {child.status.value}; "
-        "everything above is its work.",
-        f"The reason: {reason.strip()}" if reason.strip() else "",
-        GO_ON,
-    ]
-    text = "\n\n".join(line for line in lines if line)
-    draft.add(ev.Briefed(agent=made, text=text, by=child.member))
+    draft.add(ev.Briefed(agent=made, text=begun_again(conductor, child, reason), by=child.member))
     draft.add(ev.CallWaits(agent=conductor.id, call=call_id, status=CallStatus.CHILD))
