@@ -70,7 +70,8 @@ class Pages:
         if agent.status is not AgentStatus.FAILED:
             return ""
         reason, said = await end_reason(self._dispatcher.ledger.reader, agent.id)
-        return f"{said} Then {reason}." if said and said not in reason else reason
+        sentence = f"{reason[:1].upper()}{reason[1:].rstrip('.')}."
+        return f"{said} {sentence}" if said and said not in reason else sentence
 
     async def _calls(self, group: Group, agent: Agent) -> list[dict[str, Any]]:
         if not agent.calls:

@@ -129,6 +129,12 @@ def at_the_wheel(page: Page) -> None:
     expect(page.locator(".wheel-proof")).to_contain_text("proved")
 
 
+def take_the_wheel(page: Page) -> None:
+    """Takes over now, on the take-over screen."""
+    page.locator('.wheel [data-act="now"]').click()
+    at_the_wheel(page)
+
+
 def keyboard_focus(page: Page, selector: str) -> None:
     """Walks with the Tab key until an element that fits is focused."""
     for _ in range(150):

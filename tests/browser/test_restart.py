@@ -17,10 +17,10 @@ from browser_steps import (
     agent,
     agents,
     asking,
-    at_the_wheel,
     done,
     item_of,
     model_group,
+    take_the_wheel,
     transcript,
     until_state,
     worker_at_work,
@@ -69,8 +69,7 @@ def test_the_person_at_the_wheel_keeps_wheel_and_words_over_a_restart(
     group = model_group(api, model, "conductor-1@0", SLOW)
     tile = worker_at_work(api, group)
     page = open_page(f"/agents/{tile['id']}/drive")
-    page.locator('.wheel [data-act="now"]').click()
-    at_the_wheel(page)
+    take_the_wheel(page)
     epoch = agent(api, tile["id"])["epoch"]
     page.get_by_label("Your turn, or the result").fill("Before the crash")
     page.get_by_role("button", name="write_file", exact=True).click()

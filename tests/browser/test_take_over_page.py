@@ -15,6 +15,7 @@ from browser_steps import (
     model_group,
     person,
     survey,
+    take_the_wheel,
     transcript,
     until_over,
     until_state,
@@ -195,8 +196,7 @@ def test_unsent_words_and_a_half_filled_form_survive_a_reload(
     group = model_group(api, model, "conductor-1", "worker-600@12")
     tile = worker_at_work(api, group)
     page = open_page(f"/agents/{tile['id']}/drive")
-    page.locator('.wheel [data-act="now"]').click()
-    at_the_wheel(page)
+    take_the_wheel(page)
     page.get_by_role("button", name="Use as a start").click()
     turn = page.get_by_label("Your turn, or the result")
     expect(turn).not_to_have_value("")
@@ -225,8 +225,7 @@ def test_a_task_is_passed_on_to_another_person_from_the_wheel(
     group = model_group(api, model, "conductor-1", "worker-600@12")
     tile = worker_at_work(api, group)
     page = open_page(f"/agents/{tile['id']}/drive")
-    page.locator('.wheel [data-act="now"]').click()
-    at_the_wheel(page)
+    take_the_wheel(page)
     page.locator('.drive-tab[data-panel="give"]').click()
     onward = page.locator(".drive-card").filter(has=page.get_by_role("heading", name="Pass on"))
     onward.locator("select").select_option(ben)
@@ -246,8 +245,7 @@ def test_the_take_over_screen_fits_a_telephone(
     group = model_group(api, model, "conductor-1", "worker-600@12")
     tile = worker_at_work(api, group)
     page = open_page(f"/agents/{tile['id']}/drive", width=390, height=844, theme=theme)
-    page.locator('.wheel [data-act="now"]').click()
-    at_the_wheel(page)
+    take_the_wheel(page)
     run_write_file(page, "small.txt", "from a telephone")
     for panel in ("files", "give", "about", "work"):
         page.locator(f'.drive-tab[data-panel="{panel}"]').click()

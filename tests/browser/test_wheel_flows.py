@@ -16,6 +16,7 @@ from browser_steps import (
     item_of,
     model_group,
     person,
+    take_the_wheel,
     transcript,
     until_state,
     wait_for,
@@ -94,8 +95,7 @@ def test_a_lease_that_runs_out_pauses_the_agent_the_page_says_so_and_keeps_the_w
     with httpx.Client(base_url=short_lease.api, timeout=30, trust_env=False) as api:
         group, tile = in_its_first_turn(api, model, SLOW)
         page = open_page(f"/agents/{tile['id']}/drive", at=short_lease.url)
-        page.locator('.wheel [data-act="now"]').click()
-        at_the_wheel(page)
+        take_the_wheel(page)
         page.get_by_label("Your turn, or the result").fill("Half a thought")
         expect(page.locator(".wheel-note")).to_contain_text("You have been away", timeout=40_000)
         expect(page.locator(".wheel h2")).to_have_text("Your lease ran out; nobody drives")
@@ -125,8 +125,7 @@ def test_who_is_active_at_the_wheel_keeps_it_beyond_the_lease(
     with httpx.Client(base_url=short_lease.api, timeout=30, trust_env=False) as api:
         group, tile = in_its_first_turn(api, model, SLOW)
         page = open_page(f"/agents/{tile['id']}/drive", at=short_lease.url)
-        page.locator('.wheel [data-act="now"]').click()
-        at_the_wheel(page)
+        take_the_wheel(page)
         turn = page.get_by_label("Your turn, or the result")
 
         def twice_renewed() -> bool:
