@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 from browser_faults import Faults, Opener
 from browser_steps import agents, done, keyboard_focus, until_over, wait_for
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
+
+from clawgroups.testing.server_process import ServerProcess
 
 HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=2</script>\u202etxet desrever'
 GROUP_PAGE = re.compile(r"/groups/(\w+)$")
@@ -147,6 +150,34 @@ def test_a_goal_of_ones_own_is_conducted_by_a_person_where_there_is_no_model(
     assert made["name"] == "Write down what the folder is for, and…"
     assert made["conductor"] == "you"
     assert made["template"] == ""
+
+
+def test_a_late_answer_of_the_page_does_not_wipe_out_what_the_form_has_said(
+    page: Page, server: ServerProcess, folder: Path
+) -> None:
+    held: list[Callable[[], None]] = []
+
+    def hold_back(browser_side: WebSocketRoute) -> None:
+        def said(message: str | bytes) -> None:
+            empty = "hear" in str(message) and str(folder) not in str(message)
+            held.append(lambda: browser_side.send(message)) if empty else browser_side.send(message)
+
+        browser_side.connect_to_server().on_message(said)
+
+    page.route_web_socket(re.compile("/_nicegui_ws/"), hold_back)
+    page.goto(f"{server.url}/new?template=goal")
+    wait_for(lambda: page.wait_for_timeout(50) or len(held) == 2, "an answer for the goal and one for the folder")
+    page.get_by_role("button", name="Create and start").click()
+    wait_for(lambda: page.wait_for_timeout(50) or len(held) == 4, "the answers to what was asked on sending")
+    for send in held[:2]:
+        send()
+    expect(page.locator("[data-field=goal] .wrong")).to_have_text("Say what the group is to reach.")
+    expect(page.get_by_role("textbox", name="Goal")).to_be_focused()
+    for send in held[2:]:
+        send()
+    page.get_by_label("Folder to work on").fill(str(folder))
+    expect(page.get_by_text("The folder is there, with 3 files.")).to_be_visible()
+    expect(page.locator("[data-field=goal] .wrong")).to_have_text("Say what the group is to reach.")
 
 
 def test_a_git_worktree_needs_a_repository(open_page: Opener, folder: Path) -> None:

@@ -147,6 +147,7 @@ export default {
     // --- what a person does ---------------------------------------------------------------------------
     typed(f) {
       this.wrong[f.name] = this.note[f.name] = "";
+      delete this.found[f.name];
       this.failed = this.told = null;
       this.store();
       clearTimeout(this.checking);
@@ -252,10 +253,12 @@ export default {
       await Promise.race([Promise.all(all), new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
     },
     hear(name, value, wrong, note) {
-      this.waiting[name]?.();
       if (this.values[name] !== value) return;
+      this.waiting[name]?.();
       this.heard[name] = value;
-      this.wrong[name] = wrong;
+      // "Nothing wrong" takes back only what the page itself had found: a late second answer must not wipe out what
+      // the form or the API has said at the field since.
+      if (wrong || this.found[name] !== undefined) this.wrong[name] = wrong;
       this.note[name] = note;
       this.found[name] = wrong ? value : undefined;
     },
