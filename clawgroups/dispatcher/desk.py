@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from clawgroups.errors import ClawError, LedgerStopped, NotFound
@@ -26,7 +26,7 @@ from clawgroups.ledger.faults import BadRow
 from clawgroups.ledger.writer import GroupCommit, Writer
 
 log = logging.getLogger("clawgroups.desk")
-BATCH = 512
+BATCH = 128  # commands; while one batch is written the next one is decided, so two small ones beat a large one
 
 OnCommitted = Callable[[Group, Decision], None]
 """Called in commit order with the state before and the decision; must not block or raise."""
@@ -92,9 +92,7 @@ class Desk:
                 await self._wake.wait()
                 self._wake.clear()
                 while not self._idle:
-                    self._decide_ahead()
-                    batch, self._next = self._next, _Batch()
-                    await self._commit(batch)
+                    await self._work_off()
         finally:
             self._answer_the_rest()
 
@@ -138,14 +136,23 @@ class Desk:
         else:
             batch.states[item.group] = item.decision.group
 
-    async def _commit(self, batch: _Batch) -> None:
-        self._under_way, self._writing = batch, True
-        error = await self._write(batch)
+    async def _work_off(self) -> None:
+        """Commits batch after batch. The next one is on its way to the ledger before the last one is settled."""
+        self._decide_ahead()
+        batch, writing = self._start()
+        self._decide_ahead()
+        while (error := await self._outcome(writing)) is None:
+            done, self._under_way, self._writing = batch, _Batch(), False
+            before = {group: self.groups.get(group) for group in done.states}
+            self.groups.update(done.states)  # what is decided from now on stands on all of it
+            if not self._next.items:
+                self._settle(done, before)
+                return
+            batch, writing = self._start()
+            self._settle(done, before)
+            self._decide_ahead()
         self._under_way, self._writing = _Batch(), False
-        if error is None:
-            self._settle(batch)
-            return
-        ahead, self._next = self._next.items, _Batch()
+        ahead = self._take_next().items
         if isinstance(error, BadRow) and len(batch.items) > 1:
             await self._commit_one_by_one(batch.items)
         else:
@@ -153,16 +160,30 @@ class Desk:
         for item in ahead:  # what they were judged against has not come to be
             self._decide(item, self._next)
 
-    async def _write(self, batch: _Batch) -> ClawError | None:
-        """Why nothing of the batch was written, or None when all of it was."""
+    def _take_next(self) -> _Batch:
+        batch, self._next = self._next, _Batch()
+        return batch
+
+    def _start(self) -> tuple[_Batch, Awaitable[None] | None]:
+        """The next batch is under way: what comes meanwhile is decided on top of it."""
+        self._under_way, self._writing = self._take_next(), True
+        return self._under_way, self._begin(self._under_way)
+
+    def _begin(self, batch: _Batch) -> Awaitable[None] | None:
+        """The batch on its way to the ledger; None when there is nothing in it to write."""
         commits: dict[str, list[Recorded]] = {}
         for item in batch.items:
             if item.decision is not None and item.decision.events:
                 commits.setdefault(item.group, []).extend(item.decision.events)
+        if not commits:
+            return None
+        return self._writer.begin([GroupCommit(batch.states[group], events) for group, events in commits.items()])
+
+    async def _outcome(self, writing: Awaitable[None] | None) -> ClawError | None:
+        """Why nothing of the batch was written, or None when all of it was."""
         try:
-            if commits:
-                made = [GroupCommit(batch.states[group], events) for group, events in commits.items()]
-                await self._writer.commit(made)
+            if writing is not None:
+                await writing
         except ClawError as error:
             self._look_at_the_writer()
             return error
@@ -181,21 +202,23 @@ class Desk:
         for item in items:
             alone = _Batch()
             self._decide(item, alone)
-            error = await self._write(alone)
+            error = await self._outcome(self._begin(alone))
             if error is None:
-                self._settle(alone)
+                before = {group: self.groups.get(group) for group in alone.states}
+                self.groups.update(alone.states)
+                self._settle(alone, before)
             else:
                 self._fail(alone, error)
 
-    def _settle(self, batch: _Batch) -> None:
+    def _settle(self, batch: _Batch, before: dict[str, Group | None]) -> None:
+        """Answers everybody. ``before``: each group as it was before the batch; ``groups`` is ahead of that."""
         for item in batch.items:
             if item.decision is None:
                 _answer_error(item, item.error)
                 continue
-            before = self.groups.get(item.group) or Group(id=item.group)
-            self.groups[item.group] = item.decision.group
+            was, before[item.group] = before.get(item.group), item.decision.group
             try:
-                self._on_committed(before, item.decision)
+                self._on_committed(was or Group(id=item.group), item.decision)
             except Exception:  # the commit stands and everybody else must be answered
                 log.exception("what follows a commit broke", extra={"action": "effects_broke"})
             if not item.done.done():

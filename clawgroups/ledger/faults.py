@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from clawgroups.errors import LedgerError, LedgerStopped
@@ -64,11 +66,16 @@ def opening_fault(error: Exception) -> LedgerError:
 def _blames_the_row(error: Exception) -> bool:
     if isinstance(error, DBAPIError):
         state = str(getattr(error.orig, "sqlstate", None) or "")
-        unbound = any(words in str(error.orig).lower() for words in _UNBOUND)
-        return isinstance(error, (IntegrityError, DataError)) or state.startswith(_ROW_STATES) or unbound
+        return isinstance(error, (IntegrityError, DataError)) or state.startswith(_ROW_STATES) or _unbound(error.orig)
+    if isinstance(error, sqlite3.Error):  # as the scribe tells it
+        return isinstance(error, (sqlite3.IntegrityError, sqlite3.DataError)) or _unbound(error)
     if isinstance(error, SQLAlchemyError):
         return isinstance(error, StatementError)
     return isinstance(error, _OF_PYTHON)
+
+
+def _unbound(error: BaseException | None) -> bool:
+    return any(words in str(error).lower() for words in _UNBOUND)
 
 
 def _sentence(error: Exception) -> str:

@@ -19,8 +19,10 @@ from clawgroups.errors import LedgerError, LedgerStopped
 from clawgroups.ids import new_token, now_ms
 from clawgroups.ledger import migrate, postgres, sqlite_file
 from clawgroups.ledger import tables as t
+from clawgroups.ledger.batches import ConnectionStore, Store
 from clawgroups.ledger.faults import fault_of, opening_fault
 from clawgroups.ledger.reader import Reader
+from clawgroups.ledger.scribe_store import ScribeStore
 from clawgroups.ledger.transactions import AsyncTransactions, ThreadTransactions, Transactions
 from clawgroups.ledger.writer import Writer
 
@@ -46,8 +48,8 @@ class Ledger:
         open_it = _open_sqlite if parsed.get_backend_name() == "sqlite" else _open_postgres
         async with contextlib.AsyncExitStack() as held:
             try:
-                transactions, engine = await open_it(parsed, held)
-                writer = Writer(transactions, new_token())
+                store, transactions, engine = await open_it(parsed, held)
+                writer = Writer(store, transactions, new_token())
                 await transactions.run(partial(_claim, token=writer.token))
             except Exception as error:
                 raise opening_fault(error) from error
@@ -72,9 +74,12 @@ def _parse(url: str) -> URL:
     return parsed.set(drivername=drivers[parsed.get_backend_name()])
 
 
-async def _open_sqlite(url: URL, held: contextlib.AsyncExitStack) -> tuple[Transactions, AsyncEngine]:
+async def _open_sqlite(url: URL, held: contextlib.AsyncExitStack) -> tuple[Store, Transactions, AsyncEngine]:
     path = sqlite_file.path_of(url)
     held.enter_context(sqlite_file.lock(path))
+    store = ScribeStore(path)
+    held.push_async_callback(store.close)
+    await store.start()
     await asyncio.to_thread(sqlite_file.check, path)
     present = await asyncio.to_thread(sqlite_file.look, path, migrate.check)
     copy = None
@@ -85,17 +90,17 @@ async def _open_sqlite(url: URL, held: contextlib.AsyncExitStack) -> tuple[Trans
     await _upgrade(transactions, present, copy)
     reading = sqlite_file.reading(path)
     held.push_async_callback(reading.dispose)
-    return transactions, reading
+    return store, transactions, reading
 
 
-async def _open_postgres(url: URL, held: contextlib.AsyncExitStack) -> tuple[Transactions, AsyncEngine]:
+async def _open_postgres(url: URL, held: contextlib.AsyncExitStack) -> tuple[Store, Transactions, AsyncEngine]:
     unhurried = await held.enter_async_context(postgres.locked(url))
     await _upgrade(unhurried, await unhurried.run(migrate.check))
     transactions = AsyncTransactions(postgres.writing(url))
     held.push_async_callback(transactions.close)
     reading = postgres.reading(url)
     held.push_async_callback(reading.dispose)
-    return transactions, reading
+    return ConnectionStore(transactions), transactions, reading
 
 
 async def _upgrade(transactions: Transactions, present: str | None, copy: Path | None = None) -> None:

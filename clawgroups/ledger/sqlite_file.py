@@ -17,10 +17,10 @@ from sqlalchemy.pool import NullPool
 
 from clawgroups.errors import LedgerBusy, LedgerError, LedgerStopped
 from clawgroups.ledger.migrate import backups_of
+from clawgroups.ledger.pragmas import READING, WRITING
 
 T = TypeVar("T")
 CHECK_S = 0.5  # a file of many gigabytes must open soon; what is not looked at here is found when it is read
-LOCKED_S = 20  # how long the writer waits for another program that holds the file
 
 
 def path_of(url: URL) -> Path:
@@ -143,15 +143,11 @@ def reading(path: Path) -> AsyncEngine:
 
 
 def _prepare_writer(connection: Any, record: Any) -> None:
-    # A turn of some KB leaves half of a page of the usual 4 KiB empty. Only a new file can choose; an older one stays.
-    pages = ("page_size=8192", "cache_size=-16000")
-    # Busy pages are written many times; each time the log is folded into the file costs a second sync of both.
-    log = ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=4000", "journal_size_limit=67108864")
-    _prepare(connection, f"busy_timeout={LOCKED_S * 1_000}", *pages, *log)
+    _prepare(connection, *WRITING)
 
 
 def _prepare_reader(connection: Any, record: Any) -> None:
-    _prepare(connection, "busy_timeout=5000", "query_only=ON", "cache_size=-8000")
+    _prepare(connection, *READING)
 
 
 def _prepare(connection: Any, *settings: str) -> None:

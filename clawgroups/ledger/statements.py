@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, func, literal_column, update
+from sqlalchemy import Table, bindparam, func, literal_column, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.dml import ValuesBase
@@ -45,13 +45,10 @@ class Statement:
             raise TypeError(f"{typed.__name__} does not have the order of {names}.")
         self._pick: Callable[[Any], tuple[Any, ...]] | None = itemgetter(*names) if typed is None else None
 
-    def run(self, connection: Connection, rows: Iterable[AnyRow]) -> None:
-        """Runs for every row, if there is any."""
-        values: list[Any] = [self._pick(row) for row in rows] if self._pick else list(rows)
-        if len(values) == 1:
-            connection.exec_driver_sql(self.text, values[0])
-        elif values:
-            connection.exec_driver_sql(self.text, values)
+    def values(self, rows: Iterable[AnyRow]) -> list[tuple[Any, ...]]:
+        """The rows as the text's parameters."""
+        made: list[Any] = [self._pick(row) for row in rows] if self._pick else list(rows)
+        return made
 
 
 class Statements:
@@ -79,10 +76,10 @@ class Statements:
             (self._change(t.members, ("removed_at",), id="p_id"), lambda rows: rows.members_left.values()),
         ]
 
-    def run(self, connection: Connection, rows: Rows) -> None:
-        """Writes everything on ``connection``, whose transaction the caller holds."""
-        for statement, of in self._work:
-            statement.run(connection, of(rows))
+    def of(self, rows: Rows) -> list[tuple[str, list[tuple[Any, ...]]]]:
+        """What has to be run, in order: a text, and its values once for every row."""
+        made = ((statement.text, statement.values(pick(rows))) for statement, pick in self._work)
+        return [(text, values) for text, values in made if values]
 
     def _insert(self, table: Table, typed: type[Typed] | None = None) -> Statement:
         columns = [column.name for column in table.columns if column.autoincrement is not True]

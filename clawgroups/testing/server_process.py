@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import selectors
 import signal
 import subprocess
@@ -80,13 +81,26 @@ class ServerProcess:
 
     def runner_pid(self, *, timeout: float = 10.0) -> int:
         """The process id of the runner beside it. Raises RuntimeError when none is up in time."""
+        return self._child("clawgroups.runner", timeout)
+
+    def scribe_pid(self, *, timeout: float = 10.0) -> int:
+        """The process id of its ledger's scribe. Raises RuntimeError when none is up in time."""
+        return self._child("clawgroups.ledger.scribe", timeout)
+
+    def stop_files_growing(self) -> None:
+        """From now on no file grows beyond the largest one in its home: as good as a full disk."""
+        largest = max(file.stat().st_size for file in self.home.glob("*") if file.is_file())
+        for pid in (self.pid, self.scribe_pid()):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (largest, largest))
+
+    def _child(self, module: str, timeout: float) -> int:
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             for child in _children(self.pid):
-                if "clawgroups.runner" in _words(child):
+                if module in _words(child):
                     return child.pid
             time.sleep(0.02)
-        raise RuntimeError(f"No runner beside the server:\n{self.log_text()[-2000:]}")
+        raise RuntimeError(f"No {module} beside the server:\n{self.log_text()[-2000:]}")
 
     # --- its life ------------------------------------------------------------------------------------
 

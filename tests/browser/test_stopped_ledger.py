@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -29,8 +27,7 @@ def test_a_full_disk_is_told_on_the_page_and_what_was_kept_is_still_there(server
     page.goto(f"{server.url}/")
     expect(page.get_by_text("Kept", exact=True).first).to_be_visible()
     expect(page.get_by_text("The ledger has stopped.")).to_have_count(0)
-    largest = max(file.stat().st_size for file in Path(server.home).glob("*") if file.is_file())
-    resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (largest, largest))  # as good as a full disk
+    server.stop_files_growing()
     answers = (_group(server, f"Lost {number}", "x" * 150_000) for number in range(40))
     refused = next(answer for answer in answers if answer.status_code != 201)
     assert refused.json()["error"]["code"] == "ledger_stopped"

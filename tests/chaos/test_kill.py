@@ -82,14 +82,15 @@ def _found(witness: Witness, base_url: str) -> str:
 
 
 def _kill_one(server: ServerProcess, witness: Witness, rng: random.Random, number: int) -> None:
-    """Kills the server or its runner, and starts again what does not start by itself."""
+    """Kills the server, its runner or its ledger's scribe, and starts again what does not start by itself."""
     time.sleep(rng.uniform(0.0, 1.5))
     witness.steer(f"{witness.group}-{rng.randint(2, WORKERS)}", f"word {number}")
-    if rng.random() < 0.4:
+    victim = rng.choices(("server", "runner", "scribe"), (35, 40, 25))[0]
+    if victim == "server":
         server.kill()
         server.start()
     else:
-        os.kill(server.runner_pid(), signal.SIGKILL)
+        os.kill(server.runner_pid() if victim == "runner" else server.scribe_pid(), signal.SIGKILL)
     if rng.random() < 0.7:  # else the next kill falls into the time of coming back
         before = witness.steps()
         until(lambda: witness.steps() > before, 30.0, f"a step after kill {number}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from ledger_rig import YOU, ask, commit_of, file_of, founded, judged, noted, tables_of, whole
@@ -21,6 +21,7 @@ from clawgroups.group.draft import LOCAL_ADMIN
 from clawgroups.ledger.faults import BadRow
 from clawgroups.ledger.ledger import Ledger
 from clawgroups.ledger.mirror import GroupCommit
+from clawgroups.ledger.writer import Writer
 
 GROUPS = tuple(f"group{number}" for number in range(5))
 IN_THE_WAY = """
@@ -206,3 +207,33 @@ async def test_a_commit_that_is_given_up_half_way_stops_the_writer(ledger: Ledge
         assert await whole(again, "given") == group.seq + 1
     finally:
         await again.close()
+
+
+class Watched:
+    """The writer, and how many batches have been given to it."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self.begun = 0
+        self.stopped = ""
+
+    def begin(self, commits: Sequence[GroupCommit]) -> Awaitable[None]:
+        self.begun += 1
+        return self._writer.begin(commits)
+
+
+async def test_the_next_batch_is_on_its_way_before_the_last_one_is_answered(ledger: Ledger) -> None:
+    watched = Watched(ledger.writer)
+    begun_by_then: list[int] = []
+    desk = Desk(cast(Writer, watched), lambda before, decision: begun_by_then.append(watched.begun))
+    create = cmd.CreateGroup(group="ahead", name="n", goal="g", conductor=LOCAL_ADMIN, members=(YOU,))
+    posted = [desk.post("ahead", create, LOCAL_ADMIN)]
+    posted += [desk.post("ahead", cmd.ChangeRules(f"rules {number}"), LOCAL_ADMIN) for number in range(3 * BATCH - 1)]
+    runs = asyncio.ensure_future(desk.run())
+    decided = await asyncio.gather(*posted)
+    desk.close()
+    async with asyncio.timeout(20):
+        await runs
+    assert begun_by_then == [2] * BATCH + [3] * 2 * BATCH
+    assert [one.events[-1].seq for one in decided] == sorted(one.events[-1].seq for one in decided)
+    assert await whole(ledger, "ahead") == decided[-1].group.seq

@@ -47,10 +47,10 @@ async def write(desk: Desk, group: str, ends: list[str]) -> None:
 
 
 async def main() -> None:
-    ledger = await Ledger.open(sys.argv[1])
-    if len(sys.argv) > 2:
+    if len(sys.argv) > 2:  # before the ledger is opened, so that it holds for the process that writes it
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # then the write fails instead
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
+    ledger = await Ledger.open(sys.argv[1])
     desk = Desk(ledger.writer, lambda before, decision: None)
     for group in await ledger.reader.unfinished():
         desk.groups[group] = await ledger.reader.load_group(group)
