@@ -24,6 +24,8 @@ from clawgroups.runner.seat import MakeDriver
 from clawgroups.runner.tools.toolbox import Toolbox
 
 T = TypeVar("T", bound=ms.AnyMessage)
+# The marks of a seat's processes carry its name, and whoever stops a seat looks for them on the whole machine.
+AGENT, OTHER = f"g{os.getpid()}-1", f"g{os.getpid()}-2"
 
 
 async def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
@@ -73,11 +75,11 @@ class Rooms:
             asks=Asks(client, self.reaper),
         )
 
-    def place(self, agent: str = "g-1", **fields: str) -> ms.WorkPlace:
+    def place(self, agent: str = AGENT, **fields: str) -> ms.WorkPlace:
         group = self.folder / "home" / "work" / "g"
         return ms.WorkPlace(root=str(group / "agents" / agent), snapshots=str(group / "snapshots.git"), **fields)
 
-    def drive(self, member: Member, *, agent: str = "g-1", epoch: int = 1, **fields: object) -> ms.DriveSeat:
+    def drive(self, member: Member, *, agent: str = AGENT, epoch: int = 1, **fields: object) -> ms.DriveSeat:
         task = Entry(role="user", content="Do it.", kind="task")
         values: dict[str, object] = {
             "name": "one", "role": "", "task": "Do it.", "thread": (task,), "tools": (), "place": self.place(agent),
@@ -87,7 +89,7 @@ class Rooms:
         self.house.hear(drive)
         return drive
 
-    def release(self, call: str, name: str, arguments: str, *, agent: str = "g-1", epoch: int = 1) -> None:
+    def release(self, call: str, name: str, arguments: str, *, agent: str = AGENT, epoch: int = 1) -> None:
         self.house.hear(ms.ReleaseCall(agent=agent, epoch=epoch, call=call, name=name, arguments=arguments))
 
     def of(self, kind: type[T]) -> list[T]:
@@ -97,7 +99,7 @@ class Rooms:
         await until(lambda: len(self.of(kind)) >= number)
         return self.of(kind)[number - 1]
 
-    async def stop(self, agent: str = "g-1", epoch: int = 1) -> ms.Stopped:
+    async def stop(self, agent: str = AGENT, epoch: int = 1) -> ms.Stopped:
         before = len(self.of(ms.Stopped))
         self.house.hear(ms.StopSeat(agent=agent, epoch=epoch))
         return await self.next(ms.Stopped, before + 1)

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from runner_rooms import alive_with, person, program, until
+from runner_rooms import AGENT, OTHER, alive_with, person, program, until
 from websockets.asyncio.server import Server, ServerConnection, serve
 
 from clawgroups.group.thread import Entry
@@ -110,7 +110,7 @@ async def joined(
 
 
 def result(number: int) -> ms.ResultDone:
-    return ms.ResultDone(agent="g-1", epoch=1, call=str(number), ok=True, content="")
+    return ms.ResultDone(agent=AGENT, epoch=1, call=str(number), ok=True, content="")
 
 
 async def test_what_was_said_while_the_line_was_down_arrives_once_and_in_order(fake: FakeDispatcher) -> None:
@@ -128,7 +128,7 @@ async def test_what_was_said_while_the_line_was_down_arrives_once_and_in_order(f
 
 
 async def test_a_frame_that_comes_twice_is_heard_once_and_a_gap_makes_it_ask_again(fake: FakeDispatcher) -> None:
-    stop = ms.StopSeat(agent="g-1", epoch=1)
+    stop = ms.StopSeat(agent=AGENT, epoch=1)
     async with joined(fake) as (_, heard, _):
         await fake.say(stop)
         await fake.say(stop, number=1)
@@ -203,10 +203,10 @@ def drive(tmp_path: Path, agent: str, **fields: object) -> ms.DriveSeat:
 
 async def start_seats(fake: FakeDispatcher, tmp_path: Path, sleep: str) -> None:
     daemon = f"trap '' TERM; env -i setsid -f sleep {sleep}; setsid -f sleep {sleep}; sleep {sleep}"
-    await fake.say(drive(tmp_path, "g-1", member=program("sh", "-c", daemon), proceed=True))
-    await fake.say(drive(tmp_path, "g-2", member=person(), proceed=False))
+    await fake.say(drive(tmp_path, AGENT, member=program("sh", "-c", daemon), proceed=True))
+    await fake.say(drive(tmp_path, OTHER, member=person(), proceed=False))
     arguments = json.dumps({"command": f"env -i setsid -f sleep {sleep}; sleep {sleep}"})
-    await fake.say(ms.ReleaseCall(agent="g-2", epoch=1, call="c", name="run_command", arguments=arguments))
+    await fake.say(ms.ReleaseCall(agent=OTHER, epoch=1, call="c", name="run_command", arguments=arguments))
     await until(lambda: len(alive_with(f"sleep\0{sleep}")) == 5)
 
 
@@ -231,7 +231,7 @@ async def test_a_real_runner_stops_a_seat_over_the_wire_and_hides_its_token(
         assert fake.hellos[0].pid == process.pid
         assert {spec.name for spec in fake.hellos[0].tools} >= {"run_command", "measure_file"}
         await start_seats(fake, tmp_path, sleep)
-        for agent in ("g-1", "g-2"):
+        for agent in (AGENT, OTHER):
             await fake.say(ms.StopSeat(agent=agent, epoch=1))
         stops = lambda: [frame.message for frame in fake.heard if isinstance(frame.message, ms.Stopped)]  # noqa: E731
         await until(lambda: len(stops()) == 2)

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from runner_rooms import Rooms, marked, program
+from runner_rooms import AGENT, Rooms, marked, program
 
 from clawgroups.errors import DriverError
 from clawgroups.group.members import ProgramConfig
@@ -37,7 +37,7 @@ class Driven:
         (self.folder / "program.py").write_text("import json, os, sys, time\n" + code)
         command = ("{python}", str(self.folder / "program.py"))
         made = ProgramDriver(
-            ProgramConfig(command), agent="g-1", name="one", role="", task="Count source/a.txt",
+            ProgramConfig(command), agent=AGENT, name="one", role="", task="Count source/a.txt",
             cwd=self.folder, reaper=self.reaper, seat=f"{self.folder.name}.1", idle_s=idle_s,
         )  # fmt: skip
         self.drivers.append(made)
@@ -69,7 +69,7 @@ async def test_the_program_in_the_docs_works_as_it_stands(rooms: Rooms, tmp_path
     assert step.turn.content == "I measure source/a.txt."
     rooms.release(step.turn.calls[0].id, "", "")
     await rooms.next(ms.ResultDone)
-    rooms.house.hear(ms.ProceedSeat(agent="g-1", epoch=1))
+    rooms.house.hear(ms.ProceedSeat(agent=AGENT, epoch=1))
     assert (await rooms.next(ms.StepDone, 2)).turn.content == "source/a.txt has 2 lines."
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runner_rooms import Rooms, alive_with, person, program, until
+from runner_rooms import AGENT, OTHER, Rooms, alive_with, person, program, until
 
 from clawgroups.errors import DriverError
 from clawgroups.group.state import Fate
@@ -67,7 +67,7 @@ async def test_a_call_does_not_start_before_its_release_and_its_result_comes_onc
     await asyncio.sleep(0.05)
     assert [result.call for result in rooms.of(ms.ResultDone)] == ["b", "a"]
     assert Path(place.root, "a").read_text() == "a"
-    rooms.house.hear(ms.ProceedSeat(agent="g-1", epoch=1))
+    rooms.house.hear(ms.ProceedSeat(agent=AGENT, epoch=1))
     assert (await rooms.next(ms.StepDone, 2)).turn.content == "done"
     assert [entry.role for entry in driver.threads[1]] == ["user", "assistant", "tool", "tool"]
 
@@ -128,7 +128,7 @@ async def test_whatever_a_driver_raises_is_reported_and_the_seat_is_gone(
 
 
 async def test_a_driver_that_cannot_be_made_and_a_source_that_is_gone_are_reported(rooms: Rooms) -> None:
-    rooms.drive(person(), agent="g-2", proceed=False, place=rooms.place("g-2", source="/nonexistent/x"))
+    rooms.drive(person(), agent=OTHER, proceed=False, place=rooms.place(OTHER, source="/nonexistent/x"))
     failed = await rooms.next(ms.Failed)
     assert failed.reason == "workspace"
     assert "/nonexistent/x is not there any more" in failed.sentence
@@ -141,7 +141,7 @@ async def test_a_refused_write_ends_the_seat_quietly(rooms: Rooms) -> None:
     rooms.make_driver = lambda *args: Scripted(hang=True)
     rooms.drive(program("x"))
     await until(lambda: bool(rooms.live._pieces))
-    rooms.house.hear(ms.RefusedWrite(agent="g-1", epoch=1, code="stale_epoch", sentence="No."))
+    rooms.house.hear(ms.RefusedWrite(agent=AGENT, epoch=1, code="stale_epoch", sentence="No."))
     await until(lambda: not rooms.house.seats and not rooms.house._endings)
     assert rooms.said == []
 
@@ -151,7 +151,7 @@ async def test_ids_that_a_driver_repeats_or_leaves_out_become_unique(rooms: Room
     rooms.make_driver = lambda *args: Scripted(turn, turn)
     rooms.drive(program("x"))
     first = await rooms.next(ms.StepDone)
-    rooms.house.hear(ms.ProceedSeat(agent="g-1", epoch=1))
+    rooms.house.hear(ms.ProceedSeat(agent=AGENT, epoch=1))
     second = await rooms.next(ms.StepDone, 2)
     ids = [call.id for step in (first, second) for call in step.turn.calls]
     assert len(set(ids)) == 6
@@ -165,7 +165,7 @@ async def test_a_late_seat_is_dropped_and_a_newer_one_begins_when_the_old_one_st
     rooms.drive(person(), epoch=2, proceed=False)  # twice
     rooms.drive(person(), epoch=1, proceed=False)  # late
     rooms.release("x", "write_file", write("late").arguments, epoch=1)
-    assert rooms.house.seats["g-1"].epoch == 2
+    assert rooms.house.seats[AGENT].epoch == 2
     alive_at_start: list[list[int]] = []
 
     def make(*_: object) -> Scripted:
@@ -183,8 +183,8 @@ async def test_a_stop_that_is_asked_twice_is_proved_twice_and_only_when_it_is_tr
     sleep = str(100_000 + secrets.randbelow(10**9))
     rooms.drive(program("sh", "-c", f"trap '' TERM; setsid -f sleep {sleep}; sleep {sleep}"))
     await until(lambda: len(alive_with(f"sleep\0{sleep}")) == 2)
-    rooms.house.hear(ms.StopSeat(agent="g-1", epoch=1))
-    rooms.house.hear(ms.StopSeat(agent="g-1", epoch=1))
+    rooms.house.hear(ms.StopSeat(agent=AGENT, epoch=1))
+    rooms.house.hear(ms.StopSeat(agent=AGENT, epoch=1))
     await rooms.next(ms.Stopped)
     assert alive_with(sleep) == []
     await rooms.next(ms.Stopped, 2)
