@@ -1,0 +1,1 @@
+"""The menu of the person who looks at the page."""

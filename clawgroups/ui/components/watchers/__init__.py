@@ -1,0 +1,1 @@
+"""Who else has a sub-agent open."""
