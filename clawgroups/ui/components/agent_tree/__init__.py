@@ -1,0 +1,1 @@
+"""The tree: who works for whom, and what that costs."""

@@ -1,0 +1,1 @@
+"""The table: the sub-agents in rows to sort, filter, choose and act on."""

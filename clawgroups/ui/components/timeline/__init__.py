@@ -1,0 +1,1 @@
+"""The timeline: what every sub-agent did when."""
