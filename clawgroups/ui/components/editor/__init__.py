@@ -1,0 +1,1 @@
+"""The editor of a file in a workspace, as the browser shows it."""

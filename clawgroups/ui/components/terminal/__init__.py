@@ -1,0 +1,1 @@
+"""The terminal of a sub-agent's workspace, as the browser shows it."""

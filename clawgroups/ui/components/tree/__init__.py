@@ -1,0 +1,1 @@
+"""The folders of a workspace, as the browser shows them."""
