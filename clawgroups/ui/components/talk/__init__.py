@@ -1,0 +1,1 @@
+"""The room of a group: its chat and its standing rules."""
