@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test setup setup-test setup-bench check fix lint types screenshots clean
+.PHONY: help run test setup setup-test setup-bench check fix lint types seed screenshots clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -51,6 +51,10 @@ types: $(VENV)/.ready-dev
 fix: $(VENV)/.ready-dev ## format, and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+seed: setup ## fill a home with groups in every state: make seed HOME_FOLDER=/path
+	@test -n "$(HOME_FOLDER)" || { echo "Name a folder: make seed HOME_FOLDER=/path/to/a/new/home" >&2; exit 2; }
+	$(BIN)/python -m clawgroups.testing.seed --home $(HOME_FOLDER) $(SEED_ARGS)
 
 screenshots: setup-test ## make the pictures of the README anew from the running program
 	$(BIN)/python scripts/screenshot.py

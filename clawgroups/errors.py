@@ -5,6 +5,9 @@ ClawError
 │   └── StaleEpoch     the writer no longer holds the wheel; names who does (HTTP 409)
 ├── NotFound           nothing has that id (HTTP 404)
 ├── Invalid            the input does not fit; says what, where and how to mend it (HTTP 422)
+├── NotSignedIn        nobody is known to ask: sign-in is needed, or it was not right (HTTP 401)
+├── Forbidden          the person's role does not allow it; says who could (HTTP 403)
+├── TooManyTries       too many wrong passwords; says how long to wait (HTTP 429)
 ├── LedgerError        the database cannot be used
 │   ├── LedgerStopped  the writer stopped: full or damaged disk, lost ownership (HTTP 503)
 │   ├── LedgerTooNew   the database was written by a newer program
@@ -93,6 +96,36 @@ class Invalid(ClawError):
         if not self.field:
             return super().as_dict()
         return {**super().as_dict(), "fields": [{"field": self.field, "problem": self.sentence, "mend": self.hint}]}
+
+
+class NotSignedIn(ClawError):
+    """Sign in first."""
+
+    code = "not_signed_in"
+    status = 401
+    hint = "Open /sign-in in a browser, or send the header Authorization: Bearer TOKEN."
+
+
+class Forbidden(ClawError):
+    """Your role does not allow this."""
+
+    code = "forbidden"
+    status = 403
+    hint = "Ask an admin of this server."
+
+
+class TooManyTries(ClawError):
+    """There were too many tries. ``wait_s``: how long to wait."""
+
+    code = "too_many_tries"
+    status = 429
+
+    def __init__(self, sentence: str, *, wait_s: int, hint: str = "") -> None:
+        super().__init__(sentence, hint=hint)
+        self.wait_s = wait_s
+
+    def as_dict(self) -> dict[str, object]:
+        return {**super().as_dict(), "wait_s": self.wait_s}
 
 
 class LedgerError(ClawError):

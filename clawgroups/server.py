@@ -17,9 +17,11 @@ import uvicorn
 from fastapi import FastAPI
 
 from clawgroups import __version__, memory
-from clawgroups.api import agents, docs, errors, groups, sockets
+from clawgroups.api import accounts, agents, docs, errors, groups, history, room, sign_in, sockets, terminal
 from clawgroups.api.door import Door
+from clawgroups.api.gate import Gate
 from clawgroups.api.guard import Guard, is_local
+from clawgroups.api.settings import router as settings_router
 from clawgroups.dispatcher.dispatcher import Dispatcher
 from clawgroups.dispatcher.supervisor import RunnerProcess
 from clawgroups.errors import ClawError, Invalid
@@ -65,6 +67,12 @@ def build(settings: Settings, ledger: Ledger, runner: RunnerProcess, *, pages: b
     errors.install(app)
     app.include_router(groups.router, prefix=ROOT, tags=["groups and members"])
     app.include_router(agents.router, prefix=ROOT, tags=["sub-agents"])
+    app.include_router(history.router, prefix=ROOT, tags=["history"])
+    app.include_router(room.router, prefix=ROOT, tags=["room"])
+    app.include_router(sign_in.router, prefix=ROOT, tags=["sign-in"])
+    app.include_router(accounts.router, prefix=ROOT, tags=["accounts"])
+    app.include_router(settings_router, prefix=ROOT, tags=["settings"])
+    app.include_router(terminal.router)
     app.include_router(docs.router, prefix=ROOT, include_in_schema=False)
     app.include_router(sockets.router)
     if pages:
@@ -72,6 +80,7 @@ def build(settings: Settings, ledger: Ledger, runner: RunnerProcess, *, pages: b
 
         mount(app, storage_secret=_secret(settings.home / "pages.secret"))
     app.add_middleware(Door)
+    app.add_middleware(Gate, house=dispatcher)
     app.add_middleware(Guard, any_host=settings.open_to_network)
     return app
 
@@ -88,7 +97,7 @@ async def serve(
     ``ready`` hears url, home and pid once the server answers.
     Raises Invalid for an address that others could reach without being asked to, LedgerError.
     """
-    _refuse_foreign(settings)
+    _need_consent(settings)
     _make_home(settings.home)
     listening = _listen(settings.host, settings.port)
     try:
@@ -99,6 +108,7 @@ async def serve(
         try:
             ledger = await Ledger.open(settings.database_url)
             try:
+                await _need_sign_in(settings, ledger)
                 app = build(settings, ledger, runner, pages=pages)
                 memory.prepare()
                 await _run(app, listening, f"http://{address}", settings, ready, stop or asyncio.Event())
@@ -190,12 +200,23 @@ def _make_home(home: Path) -> None:
         raise Invalid(f"{home} cannot be the home: {error.strerror}.", hint=hint) from error
 
 
-def _refuse_foreign(settings: Settings) -> None:
+def _need_consent(settings: Settings) -> None:
     if settings.open_to_network or is_local(_reached(settings.host)):
         return
     raise Invalid(
-        f"{settings.host} can be reached from other machines, and this server has no sign-in yet.",
-        hint="Listen on 127.0.0.1, or say --open-to-network in so many words.",
+        f"{settings.host} can be reached from other machines.",
+        hint="Listen on 127.0.0.1, or say --open-to-network in so many words; that needs sign-in (docs/accounts.md).",
+    )
+
+
+async def _need_sign_in(settings: Settings, ledger: Ledger) -> None:
+    """Nobody else may reach a server on which everybody may do everything."""
+    if not settings.open_to_network or await ledger.accounts.has_admin():
+        return
+    raise Invalid(
+        "A server that others can reach needs sign-in, and no admin has an account here yet.",
+        hint="First: clawgroups accounts add NAME --role admin  (or start without --open-to-network and open the "
+        "set-up link that the log shows).",
     )
 
 

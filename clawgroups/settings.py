@@ -23,7 +23,7 @@ class Settings(BaseSettings):
     """Address to listen on. Anything but loopback needs ``open_to_network``."""
 
     open_to_network: bool = False
-    """Says in so many words that other machines may reach this server, which has no sign-in yet."""
+    """Says in so many words that other machines may reach this server, under any name. Needs sign-in."""
 
     port: int = 8700
     """0 picks a free one."""

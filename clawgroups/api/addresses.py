@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from msgspec import Struct
 
-FEED = re.compile(r"/api/v1/groups/[^/]+/feed")
+FEED = re.compile(r"/api/v1/(groups/[^/]+/feed|agents/[^/]+/terminal)")
 PAGES = frozenset({"/api/v1/docs", "/api/v1/openapi.json"})
 
 

@@ -53,6 +53,12 @@ async def file(agent_id: str, path: str, house: House) -> Json:
     return await house.people.read_file(agent_id, path)
 
 
+@router.get("/folder", responses=LOOK)
+async def folder(agent_id: str, house: House, path: Annotated[str, Query(max_length=4_000)] = ".") -> Json:
+    """One folder of its workspace."""
+    return await house.people.folder(agent_id, path)
+
+
 @router.post("/take-over", responses=WRITE)
 async def take_over(agent_id: str, house: House, actor: Actor, body: TakeOver) -> Json:
     """Takes the wheel, now or after this step."""
@@ -94,7 +100,7 @@ async def preview(agent_id: str, house: House, note: Annotated[str, Query(max_le
 @router.post("/hand-back", responses=WRITE)
 async def hand_back(agent_id: str, house: House, actor: Actor, body: HandBack) -> Json:
     """Gives the wheel back."""
-    await house.people.hand_back(agent_id, actor, epoch=body.epoch, to=body.to, note=body.note)
+    await house.people.hand_back(agent_id, actor, epoch=body.epoch, to=body.to, note=body.note, one_step=body.one_step)
     return await house.pages.agent(agent_id)
 
 
@@ -137,7 +143,7 @@ async def cancel(agent_id: str, house: House, actor: Actor, body: Cancel) -> Jso
 async def fork(agent_id: str, body: bodies.ForkBody, house: House, actor: Actor) -> Json:
     """A new sub-agent that shares the thread up to a step."""
     before, _ = await house.agent(agent_id)
-    command = cmd.ForkAgent(agent=agent_id, step=body.step, member=body.member)
+    command = cmd.ForkAgent(agent=agent_id, step=body.step, member=body.member, instead=body.instead)
     group = await house.command(before.id, command, actor)
     made = max(group.agents.values(), key=lambda a: a.number)
     return house.pages.tile(group, made)

@@ -93,11 +93,12 @@ class TakeOverBody(Body):
 
 
 class HandBackBody(Body):
-    """A hand-back. ``to``: a member's id; the former driver when left out."""
+    """A hand-back. ``to``: a member's id; the former driver when left out. ``one_step``: for one step only."""
 
     epoch: Epoch | None = None
     note: Words = ""
     to: str = Field("", max_length=120)
+    one_step: bool = False
 
 
 class ReassignBody(Body):
@@ -120,10 +121,11 @@ class CancelBody(Body):
 
 
 class ForkBody(Body):
-    """From where, and who drives the fork."""
+    """From where, and who drives the fork. ``instead``: it takes the place of its origin, which ends."""
 
     step: int = Field(ge=0, le=LARGEST)
     member: str = Field("", max_length=120)
+    instead: bool = False
 
 
 class CallBody(Body):
@@ -158,6 +160,13 @@ class AnswerBody(Body):
     scope: Literal["once", "tool", "group"] = "once"
     member: str = Field("", max_length=120)
     amount: float = Field(0, ge=0, le=1e15)
+
+
+class AssignBody(Body):
+    """Who is to have a request."""
+
+    to: str | None = Field(None, max_length=120, description="A person; left out: oneself; empty: nobody.")
+    was: str | None = Field(None, max_length=120, description="Only if that person has it now; empty: nobody.")
 
 
 # --- members -------------------------------------------------------------------------------------------

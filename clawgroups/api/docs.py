@@ -20,6 +20,7 @@ SECTIONS = {
     "requests": "Requests",
     "members": "Members",
     "offers": "Members",
+    **dict.fromkeys(("me", "sign-in", "sign-out", "set-up", "invitation", "accounts"), "People"),
 }
 OTHERS = "This server"
 _STYLE = """
@@ -42,7 +43,8 @@ border-bottom:1px solid var(--line)}td:first-child,th:first-child{width:11rem}.m
 """
 _INTRO = """
 <p>Bodies are JSON. Every error has one shape: <code>{"error": {"code", "sentence", "hint"}}</code>; some codes add
-fields. Besides the errors listed with each address, any may answer 403 (<code>foreign</code>: another host or origin),
+fields. Besides the errors listed with each address, any may answer 401 (<code>not_signed_in</code>, where people have
+accounts), 403 (<code>foreign</code>: another host or origin; <code>forbidden</code>: your role does not allow it),
 405 (<code>method_not_allowed</code>) and 500 (<code>internal</code>). The feed is a websocket at
 <code>/api/v1/groups/{group_id}/feed</code>. <a href="openapi.json">openapi.json</a> holds all of this for programs.</p>
 """

@@ -36,7 +36,7 @@ class Door:
         headers = {key.lower(): value.decode("latin1") for key, value in scope["headers"]}
         answer = _too_large(headers) or (_judge(scope, headers) if scope["path"].startswith(PREFIX) else None)
         if answer is not None:
-            await _drain(receive)
+            await drain(receive)
             await answer(scope, receive, send)
             return
         if scope["method"] == "HEAD" and scope["path"].startswith(PREFIX):
@@ -58,8 +58,9 @@ def _judge(scope: Scope, headers: dict[bytes, str]) -> Response | None:
     address = address_of(cast(FastAPI, scope["app"]), path)
     if address is None:
         if FEED.fullmatch(path):
-            hint = "Open it with ws:// in place of http://; docs/feed.md shows the frames."
-            return refusal(426, "websocket_only", "The feed is a websocket.", hint, Upgrade="websocket")
+            what, page = ("feed", "feed") if path.endswith("/feed") else ("terminal", "api")
+            hint = f"Open it with ws:// in place of http://; docs/{page}.md shows the frames."
+            return refusal(426, "websocket_only", f"The {what} is a websocket.", hint, Upgrade="websocket")
         return refusal(404, "not_found", f"Nothing is at {path}.", LIST)
     if method == "OPTIONS":
         return Response(status_code=204, headers={"Allow": address.allow})
@@ -98,14 +99,14 @@ def _bounded(receive: Receive) -> Receive:
         message = await receive()
         taken += len(message.get("body", b""))
         if taken > LARGEST:
-            await _drain(receive)
+            await drain(receive)
             raise HTTPException(413, _LARGE)
         return message
 
     return receiving
 
 
-async def _drain(receive: Receive) -> None:
+async def drain(receive: Receive) -> None:
     """Reads on for a moment: a connection that is closed on unread bytes is reset before its answer is seen."""
     drained = 0
     with contextlib.suppress(TimeoutError):  # it sends slowly, or waits for a leave to send

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from clawgroups.api.addresses import address_of
 from clawgroups.api.door import LIST, SMALLER
 from clawgroups.api.mend import problem_of
-from clawgroups.errors import ClawError
+from clawgroups.errors import ClawError, TooManyTries
 
 log = logging.getLogger("clawgroups.api")
 SHOWN = 5
@@ -48,11 +48,14 @@ class ErrorReply(BaseModel):
 
 
 _MEANINGS = {
+    401: "not_signed_in: nobody is known to ask, or name and password do not fit",
+    403: "forbidden: your role does not allow it; the hint says who could",
     404: "not_found: nothing has that id",
     409: "refused: a rule says no (rule, state); stale_epoch: somebody else holds the wheel (epoch, driver)",
     413: "too_large: the body is over 8 MiB",
     415: "not_json: the body is not JSON",
     422: "invalid: a field does not fit (fields)",
+    429: "too_many_tries: too many wrong passwords (wait_s)",
     503: "ledger_stopped: nothing can be written any more; link: no runner is up",
 }
 
@@ -81,7 +84,10 @@ async def _claw(request: Request, error: Exception) -> JSONResponse:
     if status >= 500:
         log.error("%s %s: %s", request.method, request.url.path, error, extra={"action": "api_error"})
     body = error.as_dict()
-    return reply(status, {**body, "hint": body["hint"] or _DEFAULT_HINTS.get(error.code, "")})
+    answer = reply(status, {**body, "hint": body["hint"] or _DEFAULT_HINTS.get(error.code, "")})
+    if isinstance(error, TooManyTries):
+        answer.headers["Retry-After"] = str(error.wait_s)
+    return answer
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

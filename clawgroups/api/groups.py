@@ -5,28 +5,29 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
-from fastapi.responses import FileResponse, StreamingResponse
+import msgspec
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import FileResponse
 
 from clawgroups import __version__
-from clawgroups.api.bodies import AnswerBody, MemberBody, MemberChangesBody, NewGroupBody
+from clawgroups.api.bodies import AnswerBody, AssignBody, MemberBody, MemberChangesBody, NewGroupBody
 from clawgroups.api.deps import Actor, House
 from clawgroups.api.errors import told
 from clawgroups.dispatcher.founding import found
 from clawgroups.dispatcher.member_changes import MemberChanges
 from clawgroups.dispatcher.plans import NewGroup
 from clawgroups.dispatcher.templates import TEMPLATES
+from clawgroups.dispatcher.timeline import Window, timeline
 from clawgroups.dispatcher.views import group_view, member_view
 from clawgroups.errors import NotFound
 from clawgroups.group import commands as cmd
 from clawgroups.group.members import Member, MemberKind, ModelConfig, ProgramConfig
 from clawgroups.group.state import Limits
 from clawgroups.ids import group_of
-from clawgroups.ledger.export import export_events
+from clawgroups.ledger.answers import answerers, answers_page
 
 router = APIRouter()
 Json = dict[str, Any]
@@ -34,12 +35,6 @@ After = Annotated[int, Query(ge=0, le=2**53)]
 Limit = Annotated[int, Query(ge=1, le=1_000)]
 READ, LOOK = told(404, 422), told(404, 422, 503)
 ACT, MAKE = told(404, 409, 422, 503), told(413, 415, 422, 503)
-
-
-@router.get("/me", responses=READ)
-async def me(house: House, actor: Actor) -> Json:
-    """Who you are here."""
-    return {"id": actor, "name": house.registry.find(actor).name}
 
 
 @router.get("/status")
@@ -58,10 +53,14 @@ async def templates(house: House) -> Json:
     return {"templates": listed, "folder": str(house.settings.folder)}
 
 
-@router.get("/groups")
-async def groups(house: House) -> Json:
-    """All groups, newest first."""
-    return {"groups": await house.pages.groups()}
+@router.get("/groups", responses=told(422))
+async def groups(
+    house: House,
+    cursor: Annotated[str, Query(max_length=120)] = "",
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 200,
+) -> Json:
+    """All groups, newest first; ``next`` continues, null on the last page."""
+    return await house.pages.groups(cursor, limit)
 
 
 @router.post("/groups", status_code=201, responses=MAKE)
@@ -135,17 +134,20 @@ async def events(group_id: str, house: House, after: After = 0, limit: Limit = 2
     return await house.pages.events(group_id, after, limit)
 
 
-@router.get("/groups/{group_id}/export", responses=READ)
-async def export(group_id: str, house: House) -> StreamingResponse:
-    """The whole record as JSON lines."""
-    await house.group(group_id)
-
-    async def lines() -> AsyncIterator[str]:
-        async for line in export_events(house.ledger.reader, group_id):
-            yield line + "\n"
-
-    headers = {"Content-Disposition": f'attachment; filename="{group_id}.jsonl"'}
-    return StreamingResponse(lines(), media_type="application/x-ndjson", headers=headers)
+@router.get("/groups/{group_id}/timeline", responses=READ)
+async def timeline_of(
+    group_id: str,
+    house: House,
+    after_ms: After = 0,
+    before_ms: After = 0,
+    agents: Annotated[str, Query(max_length=20_000)] = "",
+) -> Response:
+    """What every sub-agent did when, and the critical path; of a wide window the steps are told in sums."""
+    wanted = tuple(each for each in agents.split(",") if each)
+    told_so = await timeline(house, group_id, Window(after_ms, before_ms, wanted))
+    return Response(
+        msgspec.json.encode(told_so), media_type="application/json"
+    )  # it is large: nothing looks at it again
 
 
 @router.get("/groups/{group_id}/files", responses=LOOK)
@@ -205,6 +207,30 @@ async def answer(request_id: str, body: AnswerBody, house: House, actor: Actor) 
     return row
 
 
+@router.post("/requests/{request_id}/assign", responses={**ACT, **MAKE})
+async def assign(request_id: str, body: AssignBody, house: House, actor: Actor) -> Json:
+    """Takes a request, gives it to another person, or lets it go. While a person has it, nobody else answers it."""
+    await house.ledger.reader.request(request_id)
+    command = cmd.AssignRequest(request=request_id, to=actor if body.to is None else body.to, was=body.was)
+    group = await house.command(group_of(request_id), command, actor)
+    return house.news.requests.view(group, request_id)
+
+
+@router.get("/groups/{group_id}/answers", responses=LOOK)
+async def answers(
+    group_id: str,
+    house: House,
+    by: Annotated[str, Query(max_length=400, description="Only what this person answered.")] = "",
+    cursor: Annotated[str, Query(max_length=120)] = "",
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Json:
+    """What people answered, newest first, with who answered how often; ``next`` continues, null on the last page."""
+    await house.group(group_id)
+    page = await answers_page(house.ledger.reader, group_id, by=by, cursor=cursor, limit=limit)
+    people = await answerers(house.ledger.reader, group_id) if not cursor else []
+    return {"answers": page.answers, "next": page.next or None, "people": people}
+
+
 @router.get("/members")
 async def members(house: House) -> Json:
     """Who can do work here."""
@@ -259,8 +285,9 @@ async def remove_member(member_id: str, house: House, actor: Actor) -> Json:
 
 
 @router.post("/members/{member_id}/test", responses=LOOK)
-async def test_member(member_id: str, house: House) -> Json:
+async def test_member(member_id: str, house: House, actor: Actor) -> Json:
     """Whether it works, tried from the runner."""
+    house.accounts.check_deed(actor, "test")
     return await house.registry.test(member_id)
 
 

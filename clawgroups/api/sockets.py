@@ -7,6 +7,7 @@ from typing import cast
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
+from clawgroups.api.deps import who_asks
 from clawgroups.dispatcher.dispatcher import Dispatcher
 from clawgroups.dispatcher.feed import FeedClosed
 from clawgroups.errors import ClawError
@@ -46,10 +47,11 @@ async def feed(socket: WebSocket, group_id: str) -> None:
         return str(text)
 
     try:
+        who = who_asks(socket, house)
         await house.group(group_id)
-        await house.feeds.serve(group_id, send, receive)
+        await house.feeds.serve(group_id, send, receive, (who.id, who.name))
     except ClawError as error:
-        code = {"not_found": NOT_FOUND, "bad_frame": BAD_FRAME}.get(error.code, BROKEN)
+        code = {"not_found": NOT_FOUND, "bad_frame": BAD_FRAME, "invalid": BAD_FRAME}.get(error.code, BROKEN)
         log.info("feed closed: %s", error, extra={"action": "feed_closed"})
         await _close(socket, code, error.sentence)
 

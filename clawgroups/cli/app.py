@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 
 from clawgroups import __version__
-from clawgroups.cli import members
+from clawgroups.cli import accounts, members
 from clawgroups.cli.bench import bench
 from clawgroups.cli.doctor import doctor
 from clawgroups.cli.failures import Root
 from clawgroups.cli.groups import answer, export, groups
+from clawgroups.cli.house import use_token
 from clawgroups.cli.run import run
 from clawgroups.cli.take_over import take_over
 from clawgroups.cli.up import up
@@ -31,6 +32,7 @@ app.command()(groups)
 app.command("take-over")(take_over)
 app.command()(answer)
 app.add_typer(members.app, name="members")
+app.add_typer(accounts.app, name="accounts")
 app.command()(export)
 app.command()(doctor)
 app.command()(bench)
@@ -48,8 +50,12 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    token: Annotated[
+        str,
+        typer.Option(envvar="CLAWGROUPS_TOKEN", show_envvar=False, help="Your token, for a server with sign-in."),
+    ] = "",
 ) -> None:
-    pass
+    use_token(token)
 
 
 def main() -> None:

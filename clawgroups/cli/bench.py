@@ -13,7 +13,7 @@ import uvloop
 from clawgroups.cli.logs import set_up_logging
 from clawgroups.errors import ClawError, Invalid
 
-NAMES = ("dispatch", "takeover", "feed", "resume", "streams")
+NAMES = ("dispatch", "takeover", "feed", "resume", "streams", "history-open", "wall", "leak")
 
 
 def bench(
@@ -27,7 +27,7 @@ def bench(
         raise Invalid(f"There is no benchmark {name!r}.", hint=f"Benchmarks: {', '.join(NAMES)}.")
     set_up_logging(logging.WARNING)
     try:
-        module = importlib.import_module(f"benchmarks.{name}")
+        module = importlib.import_module(f"benchmarks.{name.replace('-', '_')}")
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("benchmarks"):
             raise

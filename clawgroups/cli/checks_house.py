@@ -13,7 +13,7 @@ import psutil
 
 from clawgroups.cli import checks_ledger
 from clawgroups.cli.checks import Row, State
-from clawgroups.cli.house import Api, Json, announced, serving
+from clawgroups.cli.house import Api, Json, announced, home_key, serving
 from clawgroups.dispatcher.keys import Keys
 from clawgroups.errors import ClawError
 from clawgroups.group.members import Member, MemberKind
@@ -40,7 +40,7 @@ def server(home: Path) -> list[Row]:
             return [Row("server", State.WARN, detail, "Look at that process; start the server again if it hangs.")]
         detail = "server.json is left over from a server that was killed."
         return [Row("server", State.OK, detail, "Start one: clawgroups up. Nothing acknowledged is lost.")]
-    with contextlib.closing(Api(facts)) as api:
+    with contextlib.closing(Api(facts, token=home_key(home))) as api:
         status = api.get("/status")
     runs = Row("server", State.OK, f"{facts['url']}, process {facts['pid']}, version {status['version']}.")
     return [runs, _ledger(status), _runner(status)]
@@ -77,7 +77,10 @@ async def members(settings: Settings, facts: Json | None) -> list[Row]:
 
 
 def _asked_by_server(facts: Json) -> list[Row]:
-    with contextlib.closing(Api(facts)) as api, ThreadPoolExecutor(AT_ONCE) as pool:
+    with (
+        contextlib.closing(Api(facts, token=home_key(Path(facts["home"])))) as api,
+        ThreadPoolExecutor(AT_ONCE) as pool,
+    ):
         found = [member for member in api.get("/members")["members"] if member["kind"] != "person"]
         answers = pool.map(lambda member: _tested(api, member["id"]), found)
         return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ import httpx
 import psutil
 import typer
 
+from clawgroups.dispatcher.key_files import HOME_KEY
 from clawgroups.errors import ClawError
 from clawgroups.settings import Settings
 
@@ -59,12 +61,15 @@ class Told(ClawError):
 
 
 class Api:
-    """The API of a running server. Every error becomes a ClawError. ``person``: who acts (empty: the local admin)."""
+    """The API of a running server. Every error becomes a ClawError. ``person``: who acts (empty: the local admin).
 
-    def __init__(self, facts: Json, person: str = "") -> None:
+    ``token``: in place of the one that was given to the command line.
+    """
+
+    def __init__(self, facts: Json, person: str = "", *, token: str = "") -> None:
         self.facts = facts
         self.url = str(facts["url"])
-        headers = {"X-Claw-Person": person} if person else {}
+        headers = {"X-Claw-Person": person} if person else signed_in(token)
         self._client = httpx.Client(base_url=f"{self.url}/api/v1", timeout=WAIT_S, trust_env=False, headers=headers)
 
     def get(self, path: str, **params: Any) -> Any:
@@ -115,9 +120,40 @@ class Api:
 
 def _error_of(reply: httpx.Response) -> ClawError:
     try:
-        return Told(reply.status_code, reply.json()["error"])
+        told = reply.json()["error"]
+        if reply.status_code == 401:
+            told = {
+                **told,
+                "hint": "Give your token: clawgroups --token TOKEN ..., or CLAWGROUPS_TOKEN (docs/accounts.md).",
+            }
+        return Told(reply.status_code, told)
     except (ValueError, KeyError, TypeError):
         return ClawError(f"The server answered with status {reply.status_code}.", hint="Its log has the details.")
+
+
+_given: dict[str, str] = {}
+
+
+def use_token(token: str) -> None:
+    """The personal token for everything that this command asks a server."""
+    _given["token"] = token
+
+
+def signed_in(token: str = "") -> dict[str, str]:
+    """The header that says who asks, for a server with sign-in; without a token none."""
+    token = token or _given.get("token", "")
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def home_key(home: Path) -> str:
+    """The running server's own key: whoever can read the home's files is its admin. Raises NoServer."""
+    try:
+        return (home / HOME_KEY).read_text().strip()
+    except FileNotFoundError as error:
+        raise NoServer(home) from error
+    except OSError as error:
+        hint = "Ask its owner, or use a token: clawgroups --token TOKEN ..."
+        raise ClawError(f"The files of {home} are not yours to read: {error.strerror}.", hint=hint) from error
 
 
 def settings_of(**given: Any) -> Settings:
@@ -141,10 +177,11 @@ def serving(home: Path) -> Json | None:
     if facts is None or not psutil.pid_exists(facts["pid"]):
         return None
     try:
-        status = httpx.get(f"{facts['url']}/api/v1/status", timeout=5, trust_env=False).json()
+        health = httpx.get(f"{facts['url']}/api/v1/health", timeout=5, trust_env=False).json()
     except (httpx.HTTPError, ValueError):
         return None
-    same = isinstance(status, dict) and (status.get("home"), status.get("pid")) == (facts["home"], facts["pid"])
+    mark = hashlib.sha256(facts["home"].encode()).hexdigest()
+    same = isinstance(health, dict) and (health.get("home"), health.get("pid")) == (mark, facts["pid"])
     return facts if same else None
 
 

@@ -21,13 +21,19 @@ LOG = "run.log"
 
 
 class OwnServer:
-    """``clawgroups up`` in a process of its own, as a context manager. It ends when this process does, however."""
+    """``clawgroups up`` in a process of its own, as a context manager. It ends when this process does, however.
 
-    def __init__(self, home: Path, database: str = "") -> None:
+    ``bare``: without pages and runner, only to ask it something.
+    """
+
+    def __init__(self, home: Path, database: str = "", *, bare: bool = False) -> None:
         self._log = home / LOG
         self._command = [sys.executable, "-m", "clawgroups", "up", "--home", str(home), "--port", "0"]
         self._command += ["--parent", str(os.getpid())]
         self._command += ["--database", database] if database else []
+        self._command += ["--no-pages", "--host", "127.0.0.1"] if bare else []
+        self._env = {name: value for name, value in os.environ.items() if name != "CLAWGROUPS_TOKEN"}
+        self._env |= {"CLAWGROUPS_RUNNER": "false", "CLAWGROUPS_OPEN_TO_NETWORK": "false"} if bare else {}
         self._process: subprocess.Popen[str] | None = None
         self.restarts = 0
         self.facts: Json = {}
@@ -72,6 +78,7 @@ class OwnServer:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
+                env=self._env,
                 start_new_session=True,  # Ctrl-C is for the command, which then decides
             )
         self.facts = self._announced(self._process)

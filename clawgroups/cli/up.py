@@ -13,8 +13,9 @@ from typing import Annotated
 import typer
 import uvloop
 
-from clawgroups.cli.house import Api, Database, Home, Json, serving, settings_of
+from clawgroups.cli.house import Api, Database, Home, Json, home_key, serving, settings_of
 from clawgroups.cli.logs import set_up_logging
+from clawgroups.dispatcher.key_files import SET_UP_KEY, KeyFile
 from clawgroups.errors import ClawError, Invalid, LedgerBusy
 from clawgroups.settings import Settings
 from clawgroups.tasks import Tasks
@@ -35,7 +36,7 @@ def up(
     ] = None,
     open_to_network: Annotated[
         bool,
-        typer.Option("--open-to-network", help="Allow an address that other machines can reach. There is no sign-in."),
+        typer.Option("--open-to-network", help="Allow other machines to reach it, under any name. Needs sign-in."),
     ] = False,
     database: Database = None,
     survey: Annotated[
@@ -75,6 +76,9 @@ async def _up(settings: Settings, pages: bool, survey: Path | None) -> None:
     def ready(facts: Json) -> None:
         server.announce(facts)
         log.info("The control room is at %s", facts["url"])
+        key = KeyFile(settings.home / SET_UP_KEY).read()
+        if key:
+            log.info("Nobody signs in here. To set it up, once: %s/set-up?key=%s", facts["url"], key)
         if survey is not None:
             tasks.start(asyncio.to_thread(_first_survey, facts, survey), name="first-survey")
 
@@ -86,7 +90,7 @@ async def _up(settings: Settings, pages: bool, survey: Path | None) -> None:
 
 def _first_survey(facts: Json, folder: Path) -> None:
     """Starts a survey of the folder, unless this home has one already."""
-    api = Api(facts)
+    api = Api(facts, token=home_key(Path(facts["home"])))
     try:
         if any(group["folder"] == str(folder) for group in api.get("/groups")["groups"]):
             return

@@ -10,7 +10,7 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import connect
 
-from clawgroups.cli.house import Json, ServerSilent
+from clawgroups.cli.house import Json, ServerSilent, signed_in
 from clawgroups.cli.words import line
 from clawgroups.errors import ClawError
 
@@ -152,7 +152,8 @@ def _code(error: Exception) -> int:
 
 def _listen(group: str, facts: Json, progress: Progress) -> Iterator[None]:
     address = f"ws{str(facts['url']).removeprefix('http')}/api/v1/groups/{group}/feed"
-    with connect(address, max_size=LARGEST, open_timeout=OPEN_S, compression=None, proxy=None) as feed:
+    options: dict[str, Any] = {"max_size": LARGEST, "open_timeout": OPEN_S, "compression": None, "proxy": None}
+    with connect(address, additional_headers=signed_in(), **options) as feed:
         watched: tuple[str, ...] = ()
         while True:
             if watched != progress.wanted:

@@ -7,10 +7,13 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from clawgroups.dispatcher.accounts import Accounts
 from clawgroups.dispatcher.crew import Crew
 from clawgroups.dispatcher.desk import Desk
 from clawgroups.dispatcher.drives import Drives
 from clawgroups.dispatcher.feed import Feeds
+from clawgroups.dispatcher.history import Histories
+from clawgroups.dispatcher.indexer import Indexer
 from clawgroups.dispatcher.keys import Keys
 from clawgroups.dispatcher.launcher import Launcher, Ramp
 from clawgroups.dispatcher.live import LiveText
@@ -20,15 +23,18 @@ from clawgroups.dispatcher.people import People
 from clawgroups.dispatcher.registry import Registry
 from clawgroups.dispatcher.reports import Reports
 from clawgroups.dispatcher.runner_link import RunnerLink
+from clawgroups.dispatcher.terminals import Terminals
 from clawgroups.dispatcher.views import HOUSE
 from clawgroups.dispatcher.watch import Watch
+from clawgroups.dispatcher.webhook import Webhook
 from clawgroups.errors import ClawError, LedgerError, LedgerStopped, NotFound
 from clawgroups.group import commands as cmd
 from clawgroups.group.draft import Decision
-from clawgroups.group.members import Member
+from clawgroups.group.members import Member, MemberKind
 from clawgroups.group.state import Agent, Group
 from clawgroups.ids import group_of
 from clawgroups.ledger.ledger import Ledger
+from clawgroups.link import messages as ms
 from clawgroups.settings import Settings
 from clawgroups.tasks import Tasks
 
@@ -61,7 +67,7 @@ class Dispatcher:
         self.reports = Reports(self.desk, self.live)
         self.crew = Crew(
             make_drive=self.drives.make,
-            on_message=self.reports.hear,
+            on_message=self._hear_runner,
             lose_seat=self._lose_seat,
             drive_failed=self._drive_failed,
             on_join=self._runner_joined,
@@ -70,8 +76,13 @@ class Dispatcher:
             token=token,
         )
         self.registry = Registry(self)
+        self.accounts = Accounts(self)
         self.people = People(self)
+        self.terminals = Terminals(self)
         self.pages = Pages(self)
+        self.indexer = Indexer(ledger)
+        self.webhook = Webhook(ledger.settings, self.desk)
+        self.history = Histories(self)
         self._ended: dict[str, Group] = {}
         self._putting_away: set[str] = set()
         self._desk_runs: asyncio.Task[None] | None = None
@@ -85,6 +96,8 @@ class Dispatcher:
             self.desk.groups[group_id] = await self.ledger.reader.load_group(group_id)
         self._desk_runs = self.tasks.start(self.desk.run(), name="desk")
         await self.registry.open()
+        await self.accounts.open()
+        await self.webhook.open()
         await self._take_seats_back()
         launcher = Launcher(
             self._changing_groups,
@@ -103,6 +116,10 @@ class Dispatcher:
         self.tasks.start(launcher.run(), name="launcher")
         self.tasks.start(watch.run(), name="watch")
         self.tasks.start(self.feeds.run(), name="feeds")
+        await self.indexer.prepare()
+        self.tasks.start(self.indexer.run(), name="indexer")
+        self.tasks.start(self.accounts.sign_ins.run(), name="last-seen")
+        self.tasks.start(self.webhook.run(), name="webhook")
         self._tell_status()
 
     async def _take_seats_back(self) -> None:
@@ -121,10 +138,12 @@ class Dispatcher:
 
     async def close(self) -> None:
         """Commits what waits, then ends every loop."""
+        await self.accounts.close()
         self.desk.close()
         if self._desk_runs is not None:
             await asyncio.wait({self._desk_runs}, timeout=CLOSE_S)
         await self.tasks.close()
+        await self.webhook.close()
 
     # --- groups --------------------------------------------------------------------------------------
 
@@ -160,13 +179,17 @@ class Dispatcher:
         return group, agent
 
     async def command(self, group_id: str, command: cmd.Command, actor: str) -> Group:
-        """Any command; returns the state once it is committed.
+        """Any command of a person; returns the state once it is committed.
 
-        Raises Refused, StaleEpoch, NotFound, Invalid or LedgerStopped.
+        Raises Forbidden, Refused, StaleEpoch, NotFound, Invalid or LedgerStopped.
         """
+        self.accounts.check(actor, type(command), group_id)
+        command = self.accounts.marked(actor, command)
         if group_id not in self.desk.groups and not isinstance(command, cmd.CreateGroup):
             await self._reopen(group_id)
         await self._bring_person(group_id, actor)
+        if isinstance(command, cmd.AssignRequest):
+            await self._bring_person(group_id, command.to)
         if isinstance(command, cmd.ForkAgent) and (group := self.desk.groups.get(group_id)) and group.ended_at:
             await self.registry.freshen(group)
         if isinstance(command, cmd.ResumeAgent):
@@ -190,7 +213,9 @@ class Dispatcher:
         """A person of the house who acts in a group for the first time joins it."""
         group = self.desk.groups.get(group_id)
         person = self.house_members().get(actor)
-        if group is not None and person is not None and actor not in group.members and not group.ended_at:
+        if group is None or person is None or person.kind is not MemberKind.PERSON:
+            return
+        if actor not in group.members and not group.ended_at:
             await self.desk.post(group_id, cmd.AddMember(person), "dispatcher", urgent=True)
 
     def house_members(self) -> dict[str, Member]:
@@ -229,6 +254,12 @@ class Dispatcher:
         elif tries or not (link.local and self.kill_runner(link.pid)):
             self.crew.expel(link, "it did not prove a stop in time")
 
+    def _hear_runner(self, link: RunnerLink, message: ms.AnyMessage) -> None:
+        if isinstance(message, ms.TerminalReport):
+            self.terminals.hear(link, message)
+        else:
+            self.reports.hear(link, message)
+
     def _runner_lost(self, link: RunnerLink) -> None:
         """One that is stuck would keep another from being started."""
         if link.local:
@@ -252,8 +283,11 @@ class Dispatcher:
 
     def _committed(self, before: Group, decision: Decision) -> None:
         group = decision.group
+        self.indexer.hear()
+        self.webhook.hear(decision)
         self.news.hear(before, decision, self.feeds.of(group.id))
         self.crew.carry_out(decision)
+        self.terminals.committed(group)
         if group.ended_at and group.id != HOUSE:
             self._put_away_later(group.id)
 

@@ -1,7 +1,7 @@
 """The feed: live changes of a group in numbered batches, encoded once for all who watch.
 
 A viewer has a small bounded queue. One that falls behind gets a fresh snapshot instead of a backlog. Live text
-goes only to those who watch that sub-agent.
+goes only to those who watch that sub-agent. Who watches is told like any other change; see ``dispatcher/presence.py``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from clawgroups.dispatcher.live import LiveText
+from clawgroups.dispatcher.presence import Present
 from clawgroups.errors import ClawError
 from clawgroups.ids import group_of
 from clawgroups.tasks import Tasks
@@ -43,6 +44,10 @@ class _Watch(_FromViewer, tag="watch", frozen=True):
     agents: list[str]
 
 
+class _Look(_FromViewer, tag="look", frozen=True):
+    agent: str = ""
+
+
 class _Resync(_FromViewer, tag="resync", frozen=True):
     pass
 
@@ -51,7 +56,7 @@ class _Ping(_FromViewer, tag="ping", frozen=True):
     at: float = 0
 
 
-_from_viewer = msgspec.json.Decoder(_Watch | _Resync | _Ping)
+_from_viewer = msgspec.json.Decoder(_Watch | _Look | _Resync | _Ping)
 
 
 def _leave(name: str, error: BaseException) -> None:
@@ -60,9 +65,11 @@ def _leave(name: str, error: BaseException) -> None:
 
 
 class Viewer:
-    """One browser. ``behind`` asks for a snapshot in place of what did not fit."""
+    """One browser. ``behind`` asks for a snapshot in place of what did not fit; ``looks_at``: what is open in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, person: tuple[str, str] = ("", "")) -> None:
+        self.person = person
+        self.looks_at = ""
         self.behind = True
         self.watching: frozenset[str] = frozenset()
         self.fresh: frozenset[str] = frozenset()
@@ -113,14 +120,17 @@ class GroupFeed:
         self.viewers: set[Viewer] = set()
         self.tiles: set[str] = set()
         self.group = False
+        self.room = False  # something was said
         self.opened: set[str] = set()
         self.closed: set[str] = set()
+        self.changed: set[str] = set()  # open requests that another person has now, or nobody
         self.events: deque[dict[str, Any]] = deque(maxlen=20)
+        self.people = Present()
 
     @property
     def dirty(self) -> bool:
         """Whether there is something to tell."""
-        return bool(self.tiles or self.group or self.opened or self.closed or self.events)
+        return bool(self.tiles or self.group or self.opened or self.closed or self.changed or self.events)
 
 
 Snapshot = Callable[[str], Awaitable[dict[str, Any]]]
@@ -160,13 +170,16 @@ class Feeds:
 
     def _send_batch(self, group: str, feed: GroupFeed) -> None:
         rates = self.live.rates(group)
-        if not feed.dirty and not rates:
+        people = feed.people.news(feed.viewers)
+        if not feed.dirty and not rates and people is None:
             return
         body = self._changes(group, feed)
         feed.number += 1
         batch: dict[str, Any] = {"t": "batch", "n": feed.number, **body}
         if rates:
             batch["live"] = rates
+        if people is not None:
+            batch["people"] = people
         text = _encode(batch).decode()
         for viewer in feed.viewers:
             viewer.offer(text)
@@ -198,9 +211,13 @@ class Feeds:
         group: str,
         send: Callable[[str], Awaitable[None]],
         receive: Callable[[], Awaitable[str]],
+        person: tuple[str, str] = ("", ""),
     ) -> None:
-        """One viewer, until ``send`` or ``receive`` raises FeedClosed. Raises ClawError for nonsense."""
-        viewer, feed = Viewer(), self._feeds[group]
+        """One viewer, until ``send`` or ``receive`` raises FeedClosed. ``person``: id and name.
+
+        Raises ClawError for nonsense.
+        """
+        viewer, feed = Viewer(person), self._feeds[group]
         feed.viewers.add(viewer)
         tasks = Tasks(_leave)
         try:
@@ -222,9 +239,11 @@ class Feeds:
             if viewer.behind:
                 # NOTE: the number is read after the snapshot was made, and nothing awaits in between.
                 body = await self._snapshot(group)
-                number = self._feeds[group].number
+                feed = self._feeds[group]
                 viewer.behind = False
-                await send(_encode({"t": "snapshot", "n": number, **body, "status": self.status}).decode())
+                people = feed.people.whole(feed.viewers)
+                told = {"t": "snapshot", "n": feed.number, **body, "status": self.status, "people": people}
+                await send(_encode(told).decode())
             text = await viewer.take()
             if text:
                 await send(text)
@@ -239,5 +258,7 @@ class Feeds:
                 # of this group alone: words are given out once, so another group's viewers would miss them
                 own = (agent for agent in message.agents if group_of(agent) == group)
                 viewer.watch(frozenset(itertools.islice(own, MOST_WATCHED)))
+            elif isinstance(message, _Look):
+                viewer.looks_at = message.agent if group_of(message.agent) == group else ""
             elif isinstance(message, _Resync):
                 viewer.restart()

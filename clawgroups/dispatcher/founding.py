@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 
 async def found(dispatcher: Dispatcher, plan: NewGroup, actor: str) -> Group:
-    """Creates, and starts where asked. Raises Invalid for a folder or member that is not there."""
+    """Creates, and starts where asked. Raises Forbidden, or Invalid for a folder or member that is not there."""
+    dispatcher.accounts.check(actor, cmd.CreateGroup)  # before anything is told of folders
     if plan.template and plan.template not in TEMPLATES:
         hint = f"Templates: {', '.join(TEMPLATES)}."
         raise Invalid(f"There is no template {plan.template!r}.", hint=hint, field="template")

@@ -16,7 +16,8 @@ from clawgroups.ids import now_ms
 from clawgroups.ledger.reader import Reader
 
 TURN_ENDS = (ev.StepCommitted, ev.DriverStopped, ev.DriverFailed, ev.SeatLost, ev.AgentFinished)
-QUIET = (ev.CallClosed, ev.CallReleased, ev.CallWaits, ev.LeaseRenewed, ev.StepCommitted, ev.AgentHeld)
+QUIET = (ev.CallClosed, ev.CallReleased, ev.CallWaits, ev.LeaseRenewed, ev.StepCommitted, ev.AgentHeld, ev.RequestLetGo)
+SAID = (ev.MessagePosted, ev.SteerQueued, ev.RulesChanged, ev.HandedBack, ev.Reassigned)
 
 
 class News:
@@ -55,12 +56,18 @@ class News:
             body["tiles"] = [self._tile(group, agent) for agent in moved]  # new ones find their place in this order
         if feed.group or feed.tiles:
             body["group"] = group_view(group)
-        if feed.opened or feed.closed:
-            opened = [self.requests.view(group, request) for request in feed.opened if request in group.requests]
-            body["requests"] = {"opened": opened, "closed": sorted(feed.closed)}
+        if feed.opened or feed.closed or feed.changed:
+            body["requests"] = {
+                "opened": self._open(group, feed.opened),
+                "changed": self._open(group, feed.changed - feed.opened),
+                "closed": sorted(feed.closed),
+            }
+        if feed.room:
+            body["room"] = True
         if feed.events:
             body["events"] = list(feed.events)
         feed.tiles, feed.group, feed.opened, feed.closed = set(), False, set(), set()
+        feed.room, feed.changed = False, set()
         feed.events.clear()
         return body
 
@@ -77,6 +84,9 @@ class News:
             "requests": [self.requests.view(group, request) for request in group.requests],
         }
 
+    def _open(self, group: Group, wanted: set[str]) -> list[dict[str, Any]]:
+        return [self.requests.view(group, request) for request in wanted if request in group.requests]
+
     def _tile(self, group: Group, agent: Agent) -> dict[str, Any]:
         return {**tile(group, agent), "tool": self._live.tool(agent.id), "line": self._live.line(agent.id)}
 
@@ -89,8 +99,12 @@ def _note(feed: GroupFeed, recorded: ev.Recorded, group: Group) -> None:
         feed.opened.add(event.request)
     elif isinstance(event, (ev.RequestAnswered, ev.RequestWithdrawn)):
         feed.closed.add(event.request)
+    elif isinstance(event, (ev.RequestAssigned, ev.RequestLetGo)):
+        feed.changed.add(event.request)
     elif not isinstance(event, ev.AgentEvent):
         feed.group = True
+    if isinstance(event, SAID):
+        feed.room = True
     if not isinstance(event, QUIET):
         agent = group.agents.get(recorded.agent)
         feed.events.append(

@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from clawgroups.dispatcher.history import counted_view
 from clawgroups.dispatcher.views import group_view, spec_view, tile
 from clawgroups.group.events import encode
 from clawgroups.group.group_tools import described
 from clawgroups.group.state import Agent, AgentStatus, CallStatus, Group
 from clawgroups.group.thread import Entry
 from clawgroups.group.tools import Policy
+from clawgroups.ids import now_ms
 from clawgroups.ledger.histories import end_reason, lapsed
+from clawgroups.ledger.history import Filters, History
 
 if TYPE_CHECKING:
     from clawgroups.dispatcher.dispatcher import Dispatcher
+
+MOST_IN_FLIGHT = 64  # calls that are told with the proof of a stop
 
 
 class Pages:
@@ -23,12 +28,14 @@ class Pages:
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
 
-    async def groups(self) -> list[dict[str, Any]]:
-        """All groups, newest first."""
-        found = []
-        for group_id in await self._dispatcher.ledger.reader.group_ids(200):
-            found.append(group_view(await self._dispatcher.group(group_id)))
-        return found
+    async def groups(self, cursor: str = "", limit: int = 200) -> dict[str, Any]:
+        """A page of all groups, newest first. Raises Invalid for a bad cursor."""
+        page = await History(self._dispatcher.ledger.reader).page(Filters(), cursor, limit)
+        open_ones = self._dispatcher.desk.groups
+        views = [
+            group_view(open_ones[run.group.id]) if run.group.id in open_ones else counted_view(run) for run in page.runs
+        ]
+        return {"groups": views, "next": page.next or None}
 
     async def agents(self, group_id: str) -> list[dict[str, Any]]:
         """All sub-agents of a group as tiles."""
@@ -58,12 +65,28 @@ class Pages:
             "steers": [{"id": s.id, "text": s.text, "by": s.by} for s in agent.steers],
             "tools": self._tools(group, agent),
             "children": [self.tile(group, child) for child in group.children(agent_id)],
+            "blocks": _blocked_by(group, agent),
+            "limits": _limits(group, agent),
             "requests": [view for view in requests if view["agent"] == agent_id],
             "partial": self._dispatcher.live.partial(agent_id),
             "taken": {"at": taken[1], "step": agent.taken_step, "by": taken[2]} if taken else None,
-            "stop": await reader.stop_proof(agent_id),
+            "stop": await self._stop(agent_id),
             "members": [{"id": m.id, "name": m.name, "kind": m.kind.value} for m in group.members.values()],
         }
+
+    async def _stop(self, agent_id: str) -> dict[str, Any] | None:
+        """The last proof of a stop, with what became of the calls that were in flight."""
+        reader = self._dispatcher.ledger.reader
+        stop = await reader.stop_proof(agent_id)
+        if stop is None or "proof" not in stop:
+            return stop
+        after, calls = int(stop["seq"]), list[dict[str, Any]]()
+        for entry in await reader.transcript(agent_id, after=after, limit=MOST_IN_FLIGHT):
+            if entry.role != "tool" or entry.seq != after + len(calls) + 1:
+                break  # they are told in the very decision that takes the proof
+            calls.append({"id": entry.call_id, "name": entry.name, "fate": entry.fate})
+        stop["proof"]["calls"] = calls
+        return stop
 
     async def _reason(self, agent: Agent) -> str:
         """Why it failed; empty when it did not. The driver's own words come first: they say what was wrong."""
@@ -127,6 +150,34 @@ class Pages:
             for r in found
         ]
         return {"events": rows, "next": found[-1].seq if len(found) >= limit else None}
+
+
+def _blocked_by(group: Group, agent: Agent) -> list[dict[str, str]]:
+    """Who cannot go on before this one has ended, and why."""
+    if agent.ended:
+        return []
+    parent = group.agents.get(agent.parent)
+    found = []
+    if parent is not None and agent.parent_call and parent.call(agent.parent_call):
+        found.append({"id": parent.id, "name": parent.name, "why": "waits for its result"})
+    for other in group.agents.values():
+        if agent.id in other.depends_on and other.status is AgentStatus.QUEUED:
+            found.append({"id": other.id, "name": other.name, "why": "begins when it is done"})
+    return found
+
+
+def _limits(group: Group, agent: Agent) -> list[dict[str, Any]]:
+    """What it may use, and what is used of it; 0 as ``most``: no limit."""
+    limits, tokens = group.limits, group.tokens_in + group.tokens_out
+    hours = 0.0 if not group.started_at else ((group.ended_at or now_ms()) - group.started_at) / 3_600_000
+    rows = (
+        ("agent_steps", agent.step - agent.forked_step, limits.agent_steps),
+        ("max_steps", group.steps, limits.max_steps),
+        ("budget_usd", round(group.cost, 4), limits.budget_usd),
+        ("budget_tokens", tokens, limits.budget_tokens),
+        ("hours", round(hours, 2), limits.hours),
+    )
+    return [{"limit": name, "used": used, "most": most} for name, used, most in rows]
 
 
 def _entry_view(group: Group, entry: Entry) -> dict[str, Any]:

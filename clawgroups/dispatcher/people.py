@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from clawgroups.dispatcher.records import Meanwhile, hand_back_record, lapse_record, person_record
 from clawgroups.dispatcher.reports import propose
+from clawgroups.dispatcher.terminals import terminal_spec
 from clawgroups.errors import ClawError, Invalid, LedgerStopped, LinkError
 from clawgroups.group import commands as cmd
 from clawgroups.group.group_tools import GROUP_TOOLS
@@ -18,6 +19,7 @@ from clawgroups.group.thread import ToolCall
 from clawgroups.group.tools import ToolSpec
 from clawgroups.ledger.histories import away_since
 from clawgroups.link import messages as ms
+from clawgroups.link.messages import TERMINAL
 
 if TYPE_CHECKING:
     from clawgroups.dispatcher.dispatcher import Dispatcher
@@ -50,6 +52,7 @@ class People:
             raise Invalid("A turn that ends the task cannot call tools.", hint="Call them first.")
         if not content.strip() and not calls:
             raise Invalid("The turn is empty.", hint="Write something or call a tool.")
+        await self._dispatcher.terminals.rest(agent_id, actor, epoch, keep=not result)
         _, agent = await self._dispatcher.agent(agent_id)
         tools = self.tools(agent_id)
         if not tools and any(name not in GROUP_TOOLS for _, name, _ in calls):
@@ -61,16 +64,34 @@ class People:
         command = cmd.RecordStep(agent=agent_id, epoch=epoch, content=content, calls=proposed, final=result)
         return await self._dispatcher.agent_command(command, actor)
 
+    async def open_terminal(self, agent_id: str, actor: str, *, epoch: int, cols: int, rows: int) -> Agent:
+        """A step of the person with the one call that opens their terminal; see ``Terminals``."""
+        _, agent = await self._dispatcher.agent(agent_id)
+        tools = {TERMINAL: terminal_spec(self._dispatcher.crew.link_of(agent_id))}
+        arguments = json.dumps({"interactive": True, "cols": cols, "rows": rows})
+        call = propose(ToolCall(f"person_{agent.step + 1}_terminal", TERMINAL, arguments), tools)
+        command = cmd.RecordStep(agent=agent_id, epoch=epoch, content="", calls=(call,))
+        return await self._dispatcher.agent_command(command, actor)
+
     def tools(self, agent_id: str) -> dict[str, ToolSpec]:
         """The catalogue of the runner where the sub-agent sits, or of any."""
         crew = self._dispatcher.crew
         link = crew.link_of(agent_id) or crew.any_link()
         return link.tools if link else {}
 
-    async def hand_back(self, agent_id: str, actor: str, *, epoch: int | None, to: str, note: str) -> Agent:
-        """Gives the wheel back; the thread gains the record of what the person did."""
+    async def hand_back(
+        self, agent_id: str, actor: str, *, epoch: int | None, to: str, note: str, one_step: bool = False
+    ) -> Agent:
+        """Gives the wheel back, perhaps for one step only; the thread gains the record of what the person did."""
+        group, agent = await self._dispatcher.agent(agent_id)
+        if one_step:
+            note = f"{note.rstrip()}\n\n{_who_drove(group, agent)} has the wheel again after your next step.".strip()
+        await self._dispatcher.terminals.rest(agent_id, actor, epoch, keep=False)
         record = await self.preview(agent_id, note)
-        command = cmd.HandBack(agent=agent_id, epoch=epoch, to=to, note=note, record=record)
+        lease_ms = int(self._dispatcher.settings.lease_s * 1_000)
+        command = cmd.HandBack(
+            agent=agent_id, epoch=epoch, to=to, note=note, record=record, one_step=one_step, lease_ms=lease_ms
+        )
         return await self._dispatcher.agent_command(command, actor)
 
     async def preview(self, agent_id: str, note: str) -> str:
@@ -128,12 +149,23 @@ class People:
 
     async def read_file(self, agent_id: str, path: str) -> dict[str, Any]:
         """A file of the sub-agent's workspace."""
+        return await self._ask(agent_id, "read_file", path)
+
+    async def fingerprint(self, agent_id: str, path: str) -> str:
+        """The sha of a file as it is now; empty where there is none."""
+        return str((await self._ask(agent_id, "fingerprint", path))["sha"])
+
+    async def folder(self, agent_id: str, path: str) -> dict[str, Any]:
+        """What lies in one folder of the workspace."""
+        return await self._ask(agent_id, "folder", path)
+
+    async def _ask(self, agent_id: str, what: str, path: str) -> dict[str, Any]:
         group, agent = await self._dispatcher.agent(agent_id)
         link = self._dispatcher.crew.link_of(agent_id) or self._dispatcher.crew.any_link()
         if link is None:
             raise LinkError("No runner is up that could read the file.", hint="Try again in a moment.")
         place = await self._dispatcher.drives.place(group, agent)
-        body: dict[str, Any] = await link.ask(ms.Ask(id=0, what="read_file", place=place, path=path))
+        body: dict[str, Any] = await link.ask(ms.Ask(id=0, what=what, place=place, path=path))
         return body
 
     async def reassign(self, agent_id: str, actor: str, *, to: str, reason: str) -> Agent:

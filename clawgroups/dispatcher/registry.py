@@ -67,8 +67,13 @@ class Registry:
     async def add(self, member: Member, api_key: str, actor: str) -> Member:
         """Brings a member into the house; its key goes to the key file, never into the ledger.
 
-        Raises Invalid for a name that is taken or a kind without its settings.
+        Raises Forbidden, Invalid for a name that is taken or a kind without its settings.
         """
+        self._dispatcher.accounts.check_deed(actor, "members")
+        return await self.bring(member, api_key, actor)
+
+    async def bring(self, member: Member, api_key: str, actor: str) -> Member:
+        """The same where the right to do it was looked at already."""
         async with self._changing:
             self._check_new(member, "")
             member = replace(member, id=_id_of(member.name, self._dispatcher.house_members()), bundled=False)
@@ -80,6 +85,7 @@ class Registry:
         Who drives now goes on with what it was given; the change holds from its next time at the wheel.
         Raises Refused for a bundled member, Invalid for a name that is taken or what the member's kind has not.
         """
+        self._dispatcher.accounts.check_deed(actor, "members")
         async with self._changing:
             member = self.find(member_id)
             if member.bundled:
@@ -129,8 +135,12 @@ class Registry:
 
     async def remove(self, member_id: str, actor: str) -> None:
         """Takes a member off the list and forgets its key. Raises Refused while a group needs it, Invalid for ours."""
+        self._dispatcher.accounts.check_deed(actor, "members")
         async with self._changing:
             member = self.find(member_id)
+            if self._dispatcher.accounts.has(member_id):
+                sentence = f"{member.name} has an account and stays on record."
+                raise Refused("has_account", "account", sentence, hint="Disable the account on the people page.")
             if member.bundled or member.id == LOCAL_ADMIN:
                 raise Invalid(f"{member.name} belongs to the installation and stays.", hint="Groups need not use it.")
             for group in self._dispatcher.open_groups():

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
 
 from clawgroups.dispatcher.desk import Desk
 from clawgroups.dispatcher.views import blocked_by
 from clawgroups.group import events as ev
-from clawgroups.group.state import Group
+from clawgroups.group.state import Agent, Group, RequestKind
 from clawgroups.ledger.reader import Reader
+
+ALONE = (RequestKind.REVIEW.value, RequestKind.TASK.value)  # each is about a work of its own
+MINUTE_MS, HOUR_MS = 60_000, 3_600_000
+
+
+def cause_of(words: dict[str, Any], agent_name: str) -> str:
+    """The same for requests that ask the very same of a person: tool, arguments and words, but for the name."""
+    if words["kind"] in ALONE:
+        return str(words["id"])
+    try:
+        arguments = json.dumps(json.loads(words["arguments"]), sort_keys=True)
+    except ValueError:
+        arguments = words["arguments"]
+    said = [words[part].replace(agent_name, "") for part in ("title", "detail")]
+    whole = json.dumps([words["kind"], words["tool"], arguments, *said])
+    return hashlib.blake2s(whole.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+
+
+def _rate(agent: Agent, opened_at: int) -> float:
+    """What it has cost in an hour, USD, up to where it began to wait: it stays the same meanwhile."""
+    return round(agent.cost * HOUR_MS / max(opened_at - agent.created_at, MINUTE_MS), 4)
 
 
 class Requests:
@@ -62,11 +85,21 @@ class Requests:
             "state": "open",
         }
         agent = group.agents.get(request.agent)
+        name = agent.name if agent else request.agent
+        person = group.members.get(request.assigned)
+        call = agent.call(request.call) if agent and request.call else None
+        if "cause" not in words:
+            words["cause"] = cause_of(words, name)
         return {
             **words,
             "group": group.id,
-            "agent_name": agent.name if agent else request.agent,
+            "agent_name": name,
             "blocked": blocked_by(group, request.agent),
+            "safe": bool(call and call.safe),
+            "rate": _rate(agent, request.opened_at) if agent else 0.0,
+            "assigned": request.assigned,
+            "assigned_name": person.name if person else request.assigned,
+            "assigned_at": request.assigned_at,
         }
 
     async def views(self, group_id: str | None, state: str) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from clawgroups.group.briefing import prompt_with_rules
 from clawgroups.group.members import Member, MemberKind, ProgramConfig
 
 CONDUCTOR = "survey-conductor"
@@ -97,4 +98,4 @@ def conductor_prompt(rules: str) -> str:
         "what they did is told to you. Ask them with ask_person when a decision is theirs. Answer without a tool call "
         "only when the goal is reached: that answer is the group's result."
     )
-    return f"{text}\n\nStanding rules of this group:\n{rules.strip()}" if rules.strip() else text
+    return prompt_with_rules(text, rules)

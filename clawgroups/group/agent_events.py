@@ -102,12 +102,13 @@ class CallClosed(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
     changed: tuple[str, ...] = ()
 
 
-class SteerQueued(AgentEvent, frozen=True, kw_only=True):
-    """Words for the next step boundary."""
+class SteerQueued(AgentEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """Words for the next step boundary. ``post``: the event in the room that they belong to, if any."""
 
     id: str
     text: str
     by: str
+    post: int = 0
 
 
 class SteerDelivered(AgentEvent, frozen=True, kw_only=True):

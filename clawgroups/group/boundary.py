@@ -105,10 +105,10 @@ def deliver_steers(draft: Draft, agent: Agent) -> None:
         draft.tell(agent.id, Entry(role="user", content=steer.text, by=steer.by, kind="steer"))
 
 
-def queue_words(draft: Draft, agent_id: str, text: str, by: str) -> None:
-    """Words for the next step boundary. A person between two steps reads them at once."""
+def queue_words(draft: Draft, agent_id: str, text: str, by: str, *, post: int = 0) -> None:
+    """Words for the next step boundary. A person between two steps reads them at once. ``post``: see SteerQueued."""
     steer = f"{draft.group.id}-s{draft.group.steers_made + 1}"
-    draft.add(ev.SteerQueued(agent=agent_id, id=steer, text=text, by=by))
+    draft.add(ev.SteerQueued(agent=agent_id, id=steer, text=text, by=by, post=post))
     told = draft.agent(agent_id)
     if told.driven_by_person and told.status in AT_WORK and not told.calls and not told.hold:
         deliver_steers(draft, told)

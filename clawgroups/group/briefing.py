@@ -8,6 +8,7 @@ from clawgroups.group import events as ev
 from clawgroups.group.draft import Draft
 from clawgroups.group.state import Agent, Fate
 
+HEADING = "Standing rules of this group:"
 GO_ON = "Go on from here. Do not repeat what is done already."
 UNFINISHED = "The last turn was interrupted; its text so far is kept above, marked as unfinished."
 FATES = {
@@ -17,6 +18,12 @@ FATES = {
     Fate.FAILED: "it failed",
     Fate.DENIED: "it was denied",
 }
+
+
+def prompt_with_rules(prompt: str, rules: str) -> str:
+    """What a member is told before its task: its own prompt, and the standing rules if there are any."""
+    words = f"{HEADING}\n{rules.strip()}" if rules.strip() else ""
+    return "\n\n".join(part for part in (prompt, words) if part)
 
 
 def interrupted_call(whose: str, name: str, call: str, fate: Fate) -> str:

@@ -94,6 +94,7 @@ LIVE = tuple(situation for situation in Situation if situation not in OVER)
 _ASKABLE = (S.DRIVING, S.APPROVAL, S.ANSWER, S.CHILDREN)
 _SEATED = (S.DRIVING, *WAITING)
 _ONE: dict[str, tuple[Situation, ...]] = {"one_driver": (S.BY_PERSON, S.HANDING_OVER)}
+_ASKED = (S.APPROVAL, S.ANSWER, S.REVIEW, S.BUDGET)
 _OPEN_STEP = (S.APPROVAL, S.ANSWER, S.CHILDREN)
 
 ROWS: tuple[Row, ...] = (
@@ -114,6 +115,7 @@ ROWS: tuple[Row, ...] = (
     ),
     _row("withdraw the take-over asked for", "who asked", "withdraw", stays=_ASKABLE),
     _row("hand back", "who drives", "hand_back", to={S.BY_PERSON: S.DRIVING}),
+    _row("hand back for one step", "who drives", "hand_back", to={S.BY_PERSON: S.DRIVING}),
     _row(
         "reassign to another program or model",
         "a person",
@@ -132,7 +134,10 @@ ROWS: tuple[Row, ...] = (
     _row("resume, or take back a pause asked for", "a person", "resume", stays=_ASKABLE, to={S.PAUSED: S.QUEUED}),
     _row("cancel", "a person", "cancel", to=_all(*LIVE, target=S.CANCELLED)),
     _row("fork from a step", "a person", "fork", stays=tuple(Situation)),
+    _row("rewind to a step, but for the root", "a person", "rewind", to=_all(*LIVE, target=S.CANCELLED)),
     _row("approve, edit or deny a call", "a person", "answered_once", to={S.APPROVAL: S.DRIVING}),
+    _row("claim a request, assign it, or let it go", "a person", "answered_once", stays=_ASKED),
+    _row("answer what another person has", "a person", "answered_once", refused={"assigned": _ASKED}),
     _row("answer a question", "a person", "answered_once", to={S.ANSWER: S.DRIVING}),
     _row("accept the work", "a person", "answered_once", to={S.REVIEW: S.DONE}),
     _row("reject the work, with reasons", "a person", "answered_once", to={S.REVIEW: S.DRIVING}),

@@ -85,9 +85,17 @@ class ChangeLimits(Command, frozen=True):
 
 
 class ChangeRules(Command, frozen=True):
-    """Replaces the standing rules."""
+    """Replaces the standing rules. Who conducts hears of it at once; with ``tell_all`` everybody who is under way."""
 
     rules: str
+    tell_all: bool = True
+
+
+class PostMessage(Command, frozen=True):
+    """A person's words in the room. ``to``: sub-agents that shall read them; empty: the conductor."""
+
+    text: str
+    to: tuple[str, ...] = ()
 
 
 class CreateAgent(Command, frozen=True, kw_only=True):
@@ -188,7 +196,9 @@ class TakeOver(AgentCommand, frozen=True, kw_only=True):
 
 
 class WithdrawTakeOver(AgentCommand, frozen=True, kw_only=True):
-    """Takes back a take-over asked for after this step."""
+    """Takes back a take-over asked for after this step. ``by_admin``: see HandBack."""
+
+    by_admin: bool | None = None
 
 
 class RenewLease(AgentCommand, frozen=True, kw_only=True):
@@ -203,12 +213,19 @@ class LapseLease(AgentCommand, frozen=True, kw_only=True):
 
 
 class HandBack(AgentCommand, frozen=True, kw_only=True):
-    """The person gives the wheel back. ``record`` is what the agent is told; empty ``to``: the former driver."""
+    """The person gives the wheel back. ``record`` is what the agent is told; empty ``to``: the former driver.
+
+    ``one_step``: for one step only; they have the wheel again, for ``lease_ms``, as soon as that is over.
+    ``by_admin``: whether the actor may do it for another (None: only the local admin may). The dispatcher says so.
+    """
 
     epoch: int | None = None
     to: str = ""
     note: str = ""
     record: str = ""
+    by_admin: bool | None = None
+    one_step: bool = False
+    lease_ms: int = LEASE_MS
 
 
 class Reassign(AgentCommand, frozen=True, kw_only=True):
@@ -243,10 +260,11 @@ class CancelAgent(AgentCommand, frozen=True, kw_only=True):
 
 
 class ForkAgent(AgentCommand, frozen=True, kw_only=True):
-    """A new sub-agent that shares the thread up to ``step``."""
+    """A new sub-agent that shares the thread up to ``step``. ``instead``: it takes its origin's place, which ends."""
 
     step: int
     member: str = ""
+    instead: bool = False
 
 
 class AnswerRequest(Command, frozen=True, kw_only=True):
@@ -259,6 +277,17 @@ class AnswerRequest(Command, frozen=True, kw_only=True):
     scope: str = "once"
     member: str = ""
     amount: float = 0.0
+
+
+class AssignRequest(Command, frozen=True, kw_only=True):
+    """Gives what waits for a person to one of them; to oneself: claims it; to nobody (empty): lets it go.
+
+    ``was``: only if that person has it now (empty: nobody), so that of two who open it at once one alone gets it.
+    """
+
+    request: str
+    to: str = ""
+    was: str | None = None
 
 
 class KeepLateWrite(AgentCommand, frozen=True, kw_only=True):

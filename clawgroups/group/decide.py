@@ -7,11 +7,13 @@ from typing import Any
 
 from clawgroups.group import commands as cmd
 from clawgroups.group import (
+    rules_assign,
     rules_group,
     rules_launch,
     rules_lease,
     rules_loss,
     rules_requests,
+    rules_room,
     rules_steps,
     rules_wheel,
 )
@@ -28,7 +30,8 @@ RULES: dict[type[cmd.Command], Callable[[Draft, Any], None]] = {
     cmd.RemoveMember: rules_group.remove_member,
     cmd.SetPolicy: rules_group.set_policy,
     cmd.ChangeLimits: rules_requests.change_limits,
-    cmd.ChangeRules: rules_group.change_rules,
+    cmd.ChangeRules: rules_room.change_rules,
+    cmd.PostMessage: rules_room.post_message,
     cmd.CreateAgent: rules_group.create_agent,
     cmd.Launch: rules_launch.launch,
     cmd.RecordStep: rules_steps.record_step,
@@ -49,6 +52,7 @@ RULES: dict[type[cmd.Command], Callable[[Draft, Any], None]] = {
     cmd.CancelAgent: rules_wheel.cancel_agent,
     cmd.ForkAgent: rules_wheel.fork,
     cmd.AnswerRequest: rules_requests.answer,
+    cmd.AssignRequest: rules_assign.assign,
 }
 
 

@@ -70,6 +70,8 @@ from clawgroups.group.group_events import (
 from clawgroups.group.request_events import (
     Choice,
     RequestAnswered,
+    RequestAssigned,
+    RequestLetGo,
     RequestOpened,
     RequestWithdrawn,
 )
@@ -120,6 +122,8 @@ __all__ = [
     "Reassigned",
     "Recorded",
     "RequestAnswered",
+    "RequestAssigned",
+    "RequestLetGo",
     "RequestOpened",
     "RequestWithdrawn",
     "ResultGiven",

@@ -132,6 +132,18 @@ def _request_opened(group: Group, event: ev.RequestOpened, at: int) -> Group:
     return replace(group, requests_made=made, requests={**group.requests, request.id: request})
 
 
+@on_group(ev.RequestAssigned)
+def _request_assigned(group: Group, event: ev.RequestAssigned, at: int) -> Group:
+    request = replace(group.requests[event.request], assigned=event.to, assigned_at=at)
+    return replace(group, requests={**group.requests, request.id: request})
+
+
+@on_group(ev.RequestLetGo)
+def _request_let_go(group: Group, event: ev.RequestLetGo, at: int) -> Group:
+    request = replace(group.requests[event.request], assigned="", assigned_at=0)
+    return replace(group, requests={**group.requests, request.id: request})
+
+
 @on_group(ev.RequestAnswered)
 def _request_answered(group: Group, event: ev.RequestAnswered, at: int) -> Group:
     return replace(group, requests={k: v for k, v in group.requests.items() if k != event.request})

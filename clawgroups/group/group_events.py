@@ -91,7 +91,12 @@ class RulesChanged(Event, frozen=True):
 
 
 class MessagePosted(Event, frozen=True, omit_defaults=True):
-    """Words in the room."""
+    """Words in the room: of a sub-agent (``agent``), or of a person.
+
+    ``to``: sub-agents that a person addressed; ``steers``: under which id each of them has the words in its queue.
+    """
 
     text: str
     agent: str = ""
+    to: tuple[str, ...] = ()
+    steers: tuple[str, ...] = ()

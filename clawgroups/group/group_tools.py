@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from clawgroups.errors import ClawError
 from clawgroups.group import events as ev
 from clawgroups.group.boundary import close_call
+from clawgroups.group.briefing import prompt_with_rules
 from clawgroups.group.child_tools import ReassignTask, Review, named, reassign_task, review
 from clawgroups.group.draft import Draft
 from clawgroups.group.state import Agent, CallStatus, Fate, RequestKind, WaitReason
@@ -195,7 +196,7 @@ def _assign_task(draft: Draft, agent: Agent, call_id: str, args: _AssignTask) ->
             role=role.name,
             member=member.id,
             task=args.prompt,
-            system_prompt=role.system_prompt,
+            system_prompt=prompt_with_rules(role.system_prompt, draft.group.rules),
             acceptance=args.acceptance,
             parent=agent.id,
             parent_call=call_id,

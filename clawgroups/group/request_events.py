@@ -29,6 +29,19 @@ class RequestOpened(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
     choices: tuple[Choice, ...] = ()
 
 
+class RequestAssigned(AgentEvent, frozen=True, kw_only=True):
+    """A person has it from now on: they took it, or were given it."""
+
+    request: str
+    to: str
+
+
+class RequestLetGo(AgentEvent, frozen=True, kw_only=True):
+    """Nobody has it any more; whoever comes first may answer."""
+
+    request: str
+
+
 class RequestAnswered(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):
     """A person answered; nobody else can."""
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from clawgroups.errors import Invalid, Refused
 from clawgroups.group import commands as cmd
 from clawgroups.group import events as ev
+from clawgroups.group.briefing import prompt_with_rules
 from clawgroups.group.draft import Draft
+from clawgroups.group.rules_assign import let_go
 from clawgroups.group.rules_wheel import cancel_everybody
 from clawgroups.group.state import AgentStatus, GroupStatus
 
@@ -98,17 +100,15 @@ def remove_member(draft: Draft, command: cmd.RemoveMember) -> None:
     if busy:
         now = group.status.value
         raise Refused("in_use", now, f"{member.name} is to drive {', '.join(busy[:3])}.", hint="Reassign first.")
+    for request in list(group.requests.values()):
+        if request.assigned == member.id:
+            let_go(draft, request)
     draft.add(ev.MemberLeft(member.id))
 
 
 def set_policy(draft: Draft, command: cmd.SetPolicy) -> None:
     """Sets a tool's policy for the whole group."""
     draft.add(ev.PolicySet(command.tool, command.policy))
-
-
-def change_rules(draft: Draft, command: cmd.ChangeRules) -> None:
-    """Replaces the standing rules."""
-    draft.add(ev.RulesChanged(command.rules))
 
 
 def create_agent(draft: Draft, command: cmd.CreateAgent) -> None:
@@ -125,7 +125,7 @@ def create_agent(draft: Draft, command: cmd.CreateAgent) -> None:
             role=command.name,
             member=draft.member(command.member).id,
             task=command.task,
-            system_prompt=command.system_prompt,
+            system_prompt=prompt_with_rules(command.system_prompt, draft.group.rules),
             parent=command.parent or draft.group.root,
         )
     )

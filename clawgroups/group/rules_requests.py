@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from clawgroups.errors import Invalid, Refused
+from clawgroups.errors import Invalid
 from clawgroups.group import commands as cmd
 from clawgroups.group import effects as fx
 from clawgroups.group import events as ev
 from clawgroups.group.boundary import boundary, close_call, end_failed, queue_words, seat_again
 from clawgroups.group.draft import Draft, refuse
 from clawgroups.group.group_tools import GROUP_TOOLS, run_group_tool
-from clawgroups.group.members import MemberKind
+from clawgroups.group.rules_assign import is_anothers, open_request, refuse_anothers
 from clawgroups.group.rules_group import cancel_group
 from clawgroups.group.rules_review import accept_work, send_back
 from clawgroups.group.rules_wheel import reassign
@@ -27,16 +27,8 @@ Handler = Callable[[Draft, Request, cmd.AnswerRequest], None]
 
 def answer(draft: Draft, command: cmd.AnswerRequest) -> None:
     """Records the answer and does what it says. Raises Refused when somebody was faster."""
-    request = draft.group.requests.get(command.request)
-    if request is None:
-        raise Refused(
-            "answered_once",
-            "closed",
-            f"Request {command.request} is no longer open.",
-            hint="Somebody answered it, or what asked has gone on.",
-        )
-    if draft.member(draft.actor).kind is not MemberKind.PERSON:
-        raise Refused("person", request.kind.value, "Only a person can answer.")
+    request = open_request(draft, command.request)
+    refuse_anothers(draft, request)
     handlers = _HANDLERS.get(request.kind, {})
     handler = handlers.get(command.decision)
     if handler is None:
@@ -94,9 +86,10 @@ def _run_again(draft: Draft, request: Request, command: cmd.AnswerRequest) -> No
 
 
 def _release_others(draft: Draft, answered: Request, command: cmd.AnswerRequest, *, only_agent: bool) -> None:
-    """The wider scope also answers what already waits for the same leave."""
+    """The wider scope also answers what already waits for the same leave, but for what another person has."""
     for other in list(draft.group.requests.values()):
         same = other.kind is RequestKind.APPROVAL and other.tool == answered.tool
+        same = same and not is_anothers(other, draft.actor)
         if same and (other.agent == answered.agent or not only_agent) and not _is_stopping(draft.agent(other.agent)):
             draft.add(
                 ev.RequestAnswered(

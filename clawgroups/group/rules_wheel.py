@@ -32,13 +32,18 @@ def take_over(draft: Draft, command: cmd.TakeOver) -> None:
     if agent.driven_by_person and agent.driver is not None:
         if agent.driver.member != person.id:
             holder = draft.member(agent.driver.member).name
-            refuse("one_driver", agent, f"{holder} holds the wheel of {agent.name}.", "Ask them to hand it over.")
+            hint = f"Ask them to hand it over{_until(agent.driver.lease_until - draft.at)}."
+            refuse("one_driver", agent, f"{holder} holds the wheel of {agent.name}.", hint)
         if agent.driver.lease_until:
             refuse("take_over", agent, f"You hold the wheel of {agent.name} already.")
     if command.after_step:
         _ask_after_step(draft, agent, person.id, command.lease_ms)
     else:
         take_wheel(draft, agent, person.id, command.lease_ms)
+
+
+def _until(left_ms: int) -> str:
+    return f"; without a sign of life of theirs it is free in {-(-left_ms // 1_000):,} s" if left_ms > 0 else ""
 
 
 def _ask_after_step(draft: Draft, agent: Agent, person: str, lease_ms: int) -> None:
@@ -57,7 +62,7 @@ def withdraw_take_over(draft: Draft, command: cmd.WithdrawTakeOver) -> None:
     agent = draft.live(command.agent, "withdraw")
     if not agent.asked_by:
         refuse("withdraw", agent, f"Nobody has asked to take over {agent.name} after this step.")
-    if draft.actor not in (agent.asked_by, LOCAL_ADMIN):
+    if draft.actor != agent.asked_by and not _for_others(draft, command):
         refuse("withdraw", agent, "Only the person who asked can take it back.")
     draft.add(ev.TakeOverWithdrawn(agent=agent.id, by=draft.actor))
 
@@ -70,7 +75,7 @@ def hand_back(draft: Draft, command: cmd.HandBack) -> None:
         refuse("hand_back", agent, f"No person drives {agent.name} now.", "Take over first.")
     if command.epoch is not None:
         draft.fence(agent, command.epoch)
-    if draft.actor not in (driver.member, LOCAL_ADMIN):
+    if draft.actor != driver.member and not _for_others(draft, command):
         refuse("hand_back", agent, f"{draft.member(driver.member).name} holds the wheel.")
     running = [call.name for call in agent.calls if call.status is CallStatus.RELEASED]
     if running:
@@ -78,6 +83,8 @@ def hand_back(draft: Draft, command: cmd.HandBack) -> None:
     to = draft.member(command.to or agent.former or agent.member)
     if to.id == driver.member:
         refuse("hand_back", agent, f"{to.name} holds the wheel already.", "Name another driver.")
+    if command.one_step:
+        _check_one_step(draft, agent, driver.member, to)
     draft.withdraw(agent.id, RequestKind.TASK)
     draft.add(
         ev.HandedBack(
@@ -90,11 +97,27 @@ def hand_back(draft: Draft, command: cmd.HandBack) -> None:
             record=command.record,
         )
     )
+    if command.one_step:
+        draft.add(ev.TakeOverAsked(agent=agent.id, by=driver.member, lease_ms=command.lease_ms))
     deliver_steers(draft, draft.agent(agent.id))
     draft.then(fx.Stop(agent.id, agent.seat, report=False))
     draft.then(fx.Drive(agent.id))
     if to.kind is MemberKind.PERSON:
         invite(draft, agent, to)
+
+
+def _check_one_step(draft: Draft, agent: Agent, person: str, to: Member) -> None:
+    """One step for an agent: whoever lets it is back at the wheel when it is over, so it has to be themselves."""
+    if draft.actor != person:
+        refuse("for_one_step", agent, f"Only {draft.member(person).name} can let it do one step and go on.")
+    if to.kind is MemberKind.PERSON:
+        refuse("for_one_step", agent, f"{to.name} is a person.", "Hand back without a bound on steps.")
+    if agent.hold:
+        refuse("for_one_step", agent, f"{agent.name} waits for {agent.hold.value}: no step can begin.")
+
+
+def _for_others(draft: Draft, command: cmd.HandBack | cmd.WithdrawTakeOver) -> bool:
+    return draft.actor == LOCAL_ADMIN if command.by_admin is None else command.by_admin
 
 
 def reassign(draft: Draft, command: cmd.Reassign, by: str = "") -> None:
@@ -219,9 +242,29 @@ def fork(draft: Draft, command: cmd.ForkAgent) -> None:
     if command.step == agent.step and agent.calls:
         refuse("fork", agent, f"Step {agent.step} is still open.", f"Fork from step {agent.step - 1}.")
     member = draft.member(command.member or agent.member)
+    if command.instead:
+        _rewind(draft, agent, command.step, member)
+        return
     if draft.group.ended_at:
         draft.add(ev.GroupReopened())
     add_fork(draft, agent, command.step, member, title=f"Fork of {agent.name} at step {command.step}")
+
+
+def _rewind(draft: Draft, agent: Agent, step: int, member: Member) -> None:
+    """The fork answers the call that its origin was to answer; the origin ends, its children go on under its parent."""
+    if agent.ended:
+        refuse("rewind", agent, f"{agent.name} has ended.", "Fork it.")
+    if not agent.parent:
+        refuse("rewind", agent, f"{agent.name} conducts the group; nothing can take its place.", "Fork it.")
+    for other in draft.group.agents.values():
+        if agent.id in other.depends_on and other.status is AgentStatus.QUEUED:
+            refuse("rewind", agent, f"{other.name} begins when {agent.name} is done.", f"Cancel {other.name} first.")
+    for child in draft.group.children(agent.id):
+        if not child.ended:
+            draft.add(ev.AgentHandedUp(agent=child.id, parent=agent.parent))
+    title = f"{agent.name}, rewound to step {step}"
+    add_fork(draft, agent, step, member, title=title, call=agent.parent_call)
+    _end_cancelled(draft, draft.agent(agent.id))
 
 
 def add_fork(

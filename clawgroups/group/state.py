@@ -203,6 +203,8 @@ class Request(Struct, frozen=True, omit_defaults=True):
     opened_at: int
     call: str = ""
     tool: str = ""
+    assigned: str = ""  # the person who has it: nobody else answers it
+    assigned_at: int = 0
 
 
 class RoleSpec(Struct, frozen=True):

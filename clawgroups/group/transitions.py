@@ -68,6 +68,8 @@ TABLE: dict[type[ev.AgentEvent], Row] = {
     ev.AgentAwaited: _stay(LIVE),
     ev.LateWriteKept: _stay(_EVERY),
     ev.RequestOpened: _stay(LIVE),
+    ev.RequestAssigned: _stay(_EVERY),
+    ev.RequestLetGo: _stay(_EVERY),
     ev.RequestAnswered: _stay(_EVERY),
     ev.RequestWithdrawn: _stay(_EVERY),
 }

@@ -19,10 +19,12 @@ from clawgroups.errors import LedgerError, LedgerStopped
 from clawgroups.ids import new_token, now_ms
 from clawgroups.ledger import migrate, postgres, sqlite_file
 from clawgroups.ledger import tables as t
+from clawgroups.ledger.accounts import AccountTables
 from clawgroups.ledger.batches import ConnectionStore, Store
 from clawgroups.ledger.faults import fault_of, opening_fault
 from clawgroups.ledger.reader import Reader
 from clawgroups.ledger.scribe_store import ScribeStore
+from clawgroups.ledger.settings_table import SettingsTable
 from clawgroups.ledger.transactions import AsyncTransactions, ThreadTransactions, Transactions
 from clawgroups.ledger.writer import Writer
 
@@ -35,6 +37,8 @@ class Ledger:
     def __init__(self, writer: Writer, reader: Reader, held: contextlib.AsyncExitStack) -> None:
         self.writer = writer
         self.reader = reader
+        self.accounts = AccountTables(writer, reader)
+        self.settings = SettingsTable(writer, reader)
         self._held = held
 
     @classmethod

@@ -268,7 +268,20 @@ def _request_opened(rows: Rows, group: Group, recorded: ev.Recorded, event: ev.R
         "by_member": "",
         "answer": "",
         "scope": "",
+        "assigned_to": "",
+        "assigned_at": 0,
     }
+
+
+def _request_assigned(rows: Rows, group: Group, recorded: ev.Recorded, event: Any) -> None:
+    """Who has it now; a request of this batch is changed before it is written."""
+    to = event.to if isinstance(event, ev.RequestAssigned) else ""
+    change = {"assigned_to": clean(to), "assigned_at": recorded.at if to else 0}
+    made = rows.requests.get(event.request)
+    if made is not None:
+        made.update(change)
+    else:
+        rows.requests_assigned[event.request] = {"p_id": event.request, **change}
 
 
 def _request_closed(rows: Rows, recorded: ev.Recorded, request: str, change: Row) -> None:
@@ -299,11 +312,12 @@ def _request_withdrawn(rows: Rows, group: Group, recorded: ev.Recorded, event: e
 def _message(kind: str, text_of: Callable[[Any], str]) -> Callable[[Rows, Group, ev.Recorded, Any], None]:
     def add(rows: Rows, group: Group, recorded: ev.Recorded, event: Any) -> None:
         ref = event.id if isinstance(event, ev.SteerQueued) else ""
+        of_post = isinstance(event, ev.SteerQueued) and event.post
         rows.messages[ref or f"{group.id}:{recorded.seq}"] = {
             "group_id": group.id,
             "seq": recorded.seq,
             "agent_id": recorded.agent or getattr(event, "agent", ""),
-            "kind": kind,
+            "kind": "told" if of_post else kind,
             "ref": ref,
             "by_member": clean(recorded.actor),
             "at": recorded.at,
@@ -364,11 +378,14 @@ _ADD: dict[type[ev.Event], Callable[[Rows, Group, ev.Recorded, Any], None]] = {
     ev.CallClosed: _call_closed,
     ev.DriverStopped: _stopped,
     ev.RequestOpened: _request_opened,
+    ev.RequestAssigned: _request_assigned,
+    ev.RequestLetGo: _request_assigned,
     ev.RequestAnswered: _request_answered,
     ev.RequestWithdrawn: _request_withdrawn,
     ev.SteerQueued: _message("steer", lambda event: event.text),
     ev.SteerDelivered: _steer_delivered,
     ev.MessagePosted: _message("post", lambda event: event.text),
+    ev.RulesChanged: _message("rules", lambda event: event.rules),
     ev.HandedBack: _message("hand_back", lambda event: event.note),
     ev.Reassigned: _message("reassign", lambda event: event.reason),
     ev.MemberJoined: _member,

@@ -36,6 +36,11 @@ class Reader:
         self._connection = connection
         self._threads = Threads(self.rows)
 
+    @property
+    def dialect(self) -> str:
+        """The kind of database: ``sqlite`` or ``postgresql``."""
+        return self._engine.dialect.name
+
     async def rows(self, query: Executable) -> Sequence[Row[Any]]:
         """What ``query`` finds. Raises Invalid when it asks for something that no database could hold."""
         try:
@@ -187,7 +192,7 @@ class Reader:
         if found is None:
             return None
         event = ev.decode(found.kind, found.body)
-        proof: dict[str, Any] = {"epoch": getattr(event, "epoch", 0), "at": found.at}
+        proof: dict[str, Any] = {"epoch": getattr(event, "epoch", 0), "at": found.at, "seq": found.seq}
         if isinstance(event, ev.DriverStopped):
             proof["proof"] = {
                 "model_call": event.model_call,
@@ -281,7 +286,14 @@ def _request_of(row: Row[Any], agent: Agent | None) -> Request:
             call, tool = meant.id, meant.name if clean(meant.name) == tool else tool
             break
     return Request(
-        id=row.id, kind=RequestKind(row.kind), agent=row.agent_id, opened_at=row.opened_at, call=call, tool=tool
+        id=row.id,
+        kind=RequestKind(row.kind),
+        agent=row.agent_id,
+        opened_at=row.opened_at,
+        call=call,
+        tool=tool,
+        assigned=row.assigned_to,
+        assigned_at=row.assigned_at,
     )
 
 
@@ -291,6 +303,7 @@ def _request_view(row: Row[Any]) -> dict[str, Any]:
     view["agent"] = view.pop("agent_id")
     view["by"] = view.pop("by_member")
     view["text"] = view.pop("answer")
+    view["assigned"] = view.pop("assigned_to")
     view["choices"] = msgspec.json.decode(view["choices"])
     view["agent_name"] = view["agent_name"] or view["agent"]
     view["blocked"] = 0

@@ -49,7 +49,7 @@ class Replica:
             self.whole[table.name].update({key_of(table, row): row for row in made})
         self._steers.update({row["ref"]: row for row in rows.messages.values() if row["ref"]})
         self._add_usage(rows.usage.values())
-        for change in rows.requests_closed:
+        for change in (*rows.requests_closed, *rows.requests_assigned.values()):
             self.whole["requests"][(change["p_id"],)].update(_columns(change))
         for change in rows.delivered:
             self._steers[change["p_ref"]].update(_columns(change))

@@ -78,6 +78,7 @@ class Rows:
         self.calls_changed: dict[tuple[str, int, str], Row] = {}
         self.requests: dict[str, Row] = {}
         self.requests_closed: list[Row] = []
+        self.requests_assigned: dict[str, Row] = {}
         self.artifacts: dict[tuple[str, str], Row] = {}
         self.snapshots: list[Row] = []
         self.usage: dict[tuple[str, str, str], Row] = {}

@@ -25,6 +25,7 @@ _IMMUTABLE = {
 }
 _CALL = ("status", "fate", "closed_seq", "closed_at")
 _REQUEST = ("state", "answered_at", "decision", "by_member", "answer", "scope")
+_ASSIGNED = ("assigned_to", "assigned_at")
 _USAGE = ("steps", "tokens_in", "tokens_out", "cached", "cost")
 
 
@@ -67,6 +68,7 @@ class Statements:
             (self._change(t.tool_calls, _CALL, agent_id="p_agent", step="p_step", call_id="p_call"), _changed_calls),
             (self._upsert(t.requests), lambda rows: rows.requests.values()),
             (self._change(t.requests, _REQUEST, id="p_id"), lambda rows: rows.requests_closed),
+            (self._change(t.requests, _ASSIGNED, id="p_id"), lambda rows: rows.requests_assigned.values()),
             (self._insert(t.messages), lambda rows: rows.messages.values()),
             (self._change(t.messages, ("delivered_at",), ref="p_ref"), lambda rows: rows.delivered),
             (self._upsert(t.artifacts), lambda rows: rows.artifacts.values()),

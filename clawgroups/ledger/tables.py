@@ -35,6 +35,11 @@ _ID = String(80)
 UNFINISHED = text("ended_at = 0")
 SEATED = text("seat > 0")
 AT_THE_WHEEL = text("kind IN ('driver_stopped', 'seat_lost', 'taken_over')")
+TURNS = text(
+    "kind IN ('driver_granted', 'taken_over', 'driver_stopped', 'handed_back', 'reassigned', 'seat_lost',"
+    " 'seat_restored', 'agent_paused', 'lease_lapsed', 'agent_resumed', 'agent_held', 'agent_unheld',"
+    " 'agent_requeued', 'agent_finished', 'agent_failed', 'agent_cancelled')"
+)
 STILL_OPEN = text("requests.state = 'open'")  # said in full: sub-agents have a state too
 
 
@@ -57,6 +62,7 @@ events = Table(
     UniqueConstraint("group_id", "seq"),
     Index("ix_events_agent_id_seq", "agent_id", "seq"),
     _partial("ix_events_at_the_wheel", "agent_id", "seq", where=AT_THE_WHEEL),
+    _partial("ix_events_turns", "group_id", "seq", where=TURNS),
 )
 
 groups = Table(
@@ -169,9 +175,12 @@ requests = Table(
     Column("by_member", Text, nullable=False),
     Column("answer", Text, nullable=False),
     Column("scope", Text, nullable=False),
+    Column("assigned_to", Text, nullable=False, server_default=""),
+    Column("assigned_at", BigInteger, nullable=False, server_default="0"),
     Index("ix_requests_group_id_opened_at", "group_id", "opened_at", "id"),
     Index("ix_requests_opened_at", "opened_at", "id"),
     _partial("ix_requests_open", "group_id", "opened_at", where=text("state = 'open'")),
+    _partial("ix_requests_answered", "group_id", "answered_at", "id", where=text("state = 'answered'")),
 )
 
 messages = Table(
@@ -240,4 +249,30 @@ owner = Table(
     Column("host", Text, nullable=False),
     Column("pid", Integer, nullable=False),
     Column("beat_at", BigInteger, nullable=False),
+)
+
+# --- the search, filled behind the record: see search_index.py. The words themselves lie in ``search_words``, which is
+# not described here: it is a virtual table on SQLite, and another one on PostgreSQL.
+
+search_groups = Table(
+    "search_groups",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("group_id", _ID, nullable=False, unique=True),
+)
+
+search_facts = Table(
+    "search_facts",
+    metadata,
+    Column("group_id", _ID, primary_key=True),
+    Column("kind", String(20), primary_key=True),
+    Column("value", Text, primary_key=True),
+    Index("ix_search_facts_kind_value", "kind", "value"),
+)
+
+search_progress = Table(
+    "search_progress",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("event_id", BigInteger, nullable=False),
 )

@@ -1,4 +1,4 @@
-"""The link's messages, version 1: JSON text frames, one tagged message each.
+"""The link's messages, version 2: JSON text frames, one tagged message each.
 
 Reliable messages carry a number and are kept until the peer acknowledges it (see ``mailbox``); live text and
 heartbeats are numbered 0 and may be lost. Every message about a sub-agent names its epoch: a seat ignores
@@ -17,9 +17,10 @@ from clawgroups.group.members import Member
 from clawgroups.group.thread import Entry, Turn
 from clawgroups.group.tools import ToolSpec
 
-VERSION = 1
+VERSION = 2  # 2: terminals
 HEARTBEAT_S = 5.0
 SILENCE_S = 20.0  # a peer that says nothing for so long is gone
+TERMINAL = "terminal"  # the tool by which a person's terminal stands in the thread; no driver is offered it
 
 
 class Message(Struct, frozen=True, omit_defaults=True, tag_field="t"):
@@ -106,6 +107,33 @@ class Deltas(Message, frozen=True, tag="deltas"):
     """Live text of many sub-agents, gathered over some 50 ms. Never stored, may be lost."""
 
     items: tuple[Delta, ...]
+
+
+class TerminalOpened(Message, frozen=True, kw_only=True, tag="term_opened"):
+    """The shell listens; what it does from now on belongs to the call that opened it. ``fresh``: it was started."""
+
+    agent: str
+    epoch: int
+    fresh: bool
+    cols: int
+    rows: int
+
+
+class TerminalOutput(Message, frozen=True, kw_only=True, tag="term_out"):
+    """What came out. Pieces are numbered from 1; the runner stops reading while too many are not acknowledged."""
+
+    agent: str
+    epoch: int
+    number: int
+    text: str
+
+
+class TerminalClosed(Message, frozen=True, kw_only=True, tag="term_closed"):
+    """The shell has ended with all that it ran."""
+
+    agent: str
+    epoch: int
+    why: str
 
 
 class Reply(Message, frozen=True, kw_only=True, tag="reply"):
@@ -210,8 +238,42 @@ class RefusedWrite(Message, frozen=True, kw_only=True, tag="refused"):
     sentence: str
 
 
+class TerminalInput(Message, frozen=True, kw_only=True, tag="term_in"):
+    """What the person at the wheel typed or pasted."""
+
+    agent: str
+    epoch: int
+    text: str
+
+
+class TerminalSize(Message, frozen=True, kw_only=True, tag="term_size"):
+    """The terminal is so large now."""
+
+    agent: str
+    epoch: int
+    cols: int
+    rows: int
+
+
+class TerminalTaken(Message, frozen=True, kw_only=True, tag="term_taken"):
+    """Output up to this number has been shown: the runner may read on."""
+
+    agent: str
+    epoch: int
+    number: int
+
+
+class TerminalEnd(Message, frozen=True, kw_only=True, tag="term_end"):
+    """The terminal's call ends, and with it what is recorded. ``keep``: the shell lives on for the next call."""
+
+    agent: str
+    epoch: int
+    keep: bool
+
+
 class Ask(Message, frozen=True, kw_only=True, tag="ask"):
-    """A question about a workspace or a member. ``what``: files | read_file | count | probe | discover."""
+    """A question about a workspace or a member. ``what``: files | read_file | fingerprint |
+    folder | count | probe | discover."""
 
     id: int
     what: str
@@ -229,9 +291,21 @@ class Beat(Message, frozen=True, tag="beat"):
     """I am here."""
 
 
-FromRunner: TypeAlias = Hello | StepDone | ResultDone | Stopped | Failed | Deltas | Reply | Beat
+TerminalReport: TypeAlias = TerminalOpened | TerminalOutput | TerminalClosed
+TerminalOrder: TypeAlias = TerminalInput | TerminalSize | TerminalTaken | TerminalEnd
+FromRunner: TypeAlias = Hello | StepDone | ResultDone | Stopped | Failed | Deltas | TerminalReport | Reply | Beat
 ToRunner: TypeAlias = (
-    Welcome | Rejected | DriveSeat | StopSeat | ReleaseCall | TellSeat | ProceedSeat | RefusedWrite | Ask | Beat
+    Welcome
+    | Rejected
+    | DriveSeat
+    | StopSeat
+    | ReleaseCall
+    | TellSeat
+    | ProceedSeat
+    | RefusedWrite
+    | TerminalOrder
+    | Ask
+    | Beat
 )
 AnyMessage: TypeAlias = FromRunner | ToRunner
 

@@ -20,10 +20,10 @@ from clawgroups.runner.beneath import walk
 from clawgroups.runner.discover import discover
 from clawgroups.runner.drivers.model import ModelDriver
 from clawgroups.runner.drivers.program import ProgramDriver
+from clawgroups.runner.opened import fingerprint, list_folder, open_file
 from clawgroups.runner.reaper import Reaper
 from clawgroups.runner.snapshots import Snapshots, shown
 from clawgroups.runner.tools.files import SKIPPED
-from clawgroups.runner.tools.text import read_text
 from clawgroups.runner.tools.threads import in_thread
 from clawgroups.runner.workspace import Workspace
 
@@ -32,7 +32,6 @@ TIME_S = 20.0
 PROBE_S = 12.0  # for the first words of a model that is tried
 MOST_FILES = 2_000
 MOST_COUNTED = 2_000  # as many as a listing names
-SHOWN_CHARS = 200_000
 
 
 class Asks:
@@ -63,7 +62,11 @@ class Asks:
             case "files":
                 return await self._files(_place(ask), ask.since)
             case "read_file":
-                return await self._read(_place(ask), ask.path)
+                return await in_thread(open_file, Workspace.of(_place(ask)), ask.path)
+            case "fingerprint":
+                return await in_thread(fingerprint, Workspace.of(_place(ask)), ask.path)
+            case "folder":
+                return await in_thread(list_folder, Workspace.of(_place(ask)), ask.path)
             case "probe":
                 return await self._probe(ask.member, ask.secret)
             case "count":
@@ -83,11 +86,6 @@ class Asks:
         files = [{**file, "status": status.pop(file["path"], "same")} for file in listed]
         files += [{"path": path, "bytes": 0, "status": gone} for path, gone in status.items() if gone == "deleted"]
         return {"files": files, "diff": diff}
-
-    async def _read(self, place: ms.WorkPlace, path: str) -> dict[str, Any]:
-        text = await in_thread(read_text, Workspace.of(place), path)
-        text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
-        return {"path": path, "text": text[:SHOWN_CHARS], "truncated": len(text) > SHOWN_CHARS}
 
     async def _probe(self, member: Member | None, secret: str) -> dict[str, Any]:
         if member is None:

@@ -51,6 +51,10 @@ class House:
                 self._stop_seat(message)
             case ms.ReleaseCall() | ms.TellSeat() | ms.ProceedSeat():
                 self._pass_on(message)
+            case ms.TerminalInput() | ms.TerminalSize() | ms.TerminalTaken() | ms.TerminalEnd():
+                seat = self._seat(message.agent, message.epoch)
+                if seat is not None:
+                    seat.hear(message)
             case ms.RefusedWrite():
                 seat = self._seat(message.agent, message.epoch)
                 if seat is not None:

@@ -81,13 +81,15 @@ class Reaper:
         env: Mapping[str, str],
         confined: bool = False,
         stdin: bool = True,
+        tty: int | None = None,
     ) -> asyncio.subprocess.Process:
-        """Starts a process of ``seat``. ``confined``: argv already makes its own PID namespace.
+        """Starts a process of ``seat``. ``confined``: argv already makes its own PID namespace; ``tty``: the end of
+        a PTY that takes the place of its three pipes.
 
         Raises OSError when the program cannot be started.
         """
         command = list(argv) if confined else [*self._prefix, *argv]
-        making = asyncio.ensure_future(self._make(seat, command, cwd, env, stdin=stdin))
+        making = asyncio.ensure_future(self._make(seat, command, cwd, env, _pipes(tty, stdin=stdin)))
         try:
             return await asyncio.shield(making)
         except asyncio.CancelledError:
@@ -98,16 +100,16 @@ class Reaper:
             raise
 
     async def _make(
-        self, seat: str, command: Sequence[str], cwd: Path, env: Mapping[str, str], *, stdin: bool
+        self, seat: str, command: Sequence[str], cwd: Path, env: Mapping[str, str], pipes: tuple[int, int, int]
     ) -> asyncio.subprocess.Process:
         self._started.add(seat)
         process = await asyncio.create_subprocess_exec(
             *command,
             cwd=cwd,
             env={**env, MARK: seat, OWNER: self._owner},
-            stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            stdin=pipes[0],
+            stdout=pipes[1],
+            stderr=pipes[2],
             start_new_session=True,
             limit=LINE_LIMIT,
         )
@@ -184,6 +186,13 @@ class Reaper:
 
     async def _in_thread(self) -> list[Found]:
         return await asyncio.get_running_loop().run_in_executor(self._threads, scan)
+
+
+def _pipes(tty: int | None, *, stdin: bool) -> tuple[int, int, int]:
+    if tty is not None:
+        return tty, tty, tty
+    pipe = asyncio.subprocess.PIPE
+    return (pipe if stdin else asyncio.subprocess.DEVNULL), pipe, pipe
 
 
 def _namespace_below(pid: int) -> str:

@@ -21,6 +21,7 @@ from clawgroups.runner.drivers.base import Driver
 from clawgroups.runner.live import LiveDeltas
 from clawgroups.runner.reaper import Reaper, StopProof
 from clawgroups.runner.snapshots import Snapshots
+from clawgroups.runner.terminal import Terminal
 from clawgroups.runner.tools.base import ToolContext, ToolResult
 from clawgroups.runner.tools.toolbox import Toolbox
 from clawgroups.runner.workspace import Workspace, prepare
@@ -72,6 +73,9 @@ class Seat:
         self._turn: asyncio.Task[None] | None = None
         self._running: dict[str, tuple[str, bool]] = {}  # call -> (tool, has started)
         self._finished: dict[str, CallEnd] = {}  # ended, and not yet told
+        self._left: dict[str, list[str]] = {}  # what calls could say that were interrupted
+        by_hand = drive.member.kind is MemberKind.PERSON
+        self._terminal = Terminal(drive.agent, drive.epoch, send) if by_hand else None
         self._answered: set[str] = set()
         self._text = ""
         self._reasoning = ""
@@ -132,6 +136,11 @@ class Seat:
                 if call.id == release.call:
                     return ToolCall(call.id, call.name, release.arguments or call.arguments)
         return ToolCall(release.call, release.name, release.arguments)
+
+    def hear(self, order: ms.TerminalOrder) -> None:
+        """What the person at the wheel does in their terminal."""
+        if self._terminal is not None:
+            self._terminal.hear(order)
 
     # --- turns ---------------------------------------------------------------------------------------
 
@@ -198,7 +207,8 @@ class Seat:
         async with self._room:
             self._running[call.id] = (call.name, True)
             self._live.tool(self.agent, self.epoch, call.name)
-            context = ToolContext(self._workspace, self._reaper, self._mark)
+            left = self._left.setdefault(call.id, [])
+            context = ToolContext(self._workspace, self._reaper, self._mark, self._terminal, left)
             result = await self._toolbox.call(call.name, call.arguments, context)
             fate = Fate.DONE if result.ok else Fate.FAILED
             self._finished[call.id] = CallEnd(call.id, fate, result.content)
@@ -244,7 +254,7 @@ class Seat:
         until = asyncio.get_running_loop().time() + STOP_S
         in_model, running = self._in_model, dict(self._running)
         proof = await self._close_all()
-        ends = [_end_of(call, tool, started, self._finished) for call, (tool, started) in running.items()]
+        ends = [self._end_of(call, started) for call, (_, started) in running.items()]
         return ms.Stopped(
             agent=self.agent,
             epoch=self.epoch,
@@ -273,9 +283,18 @@ class Seat:
         # NOTE: asyncio.timeout and not wait_for, which would run the closing in a task of its own: that task would
         # cancel the one that waits for it here (a turn that failed closes its own seat).
         await self._bounded(self._tasks.close())
+        if self._terminal is not None:
+            self._terminal.close()
         if self._driver is not None:
             await self._bounded(self._driver.close())
         return await self._reaper.stop(self._mark)
+
+    def _end_of(self, call: str, started: bool) -> CallEnd:
+        if call in self._finished:
+            return self._finished[call]
+        if not started:
+            return CallEnd(call, Fate.NOT_STARTED)
+        return CallEnd(call, Fate.UNKNOWN, "\n\n".join([INTERRUPTED, *self._left.get(call, ())]))
 
     async def _bounded(self, work: Awaitable[None]) -> None:
         """Waits for a part to close, and goes on without it: its processes are looked for and killed anyway."""
@@ -286,14 +305,6 @@ class Seat:
             log.warning("%s: something did not end within %g s", self.agent, CLOSE_S, extra={"action": "abandoned"})
         except Exception:
             log.exception("%s: its driver could not be closed", self.agent, extra={"action": "close_broke"})
-
-
-def _end_of(call: str, tool: str, started: bool, finished: dict[str, CallEnd]) -> CallEnd:
-    if call in finished:
-        return finished[call]
-    if not started:
-        return CallEnd(call, Fate.NOT_STARTED)
-    return CallEnd(call, Fate.UNKNOWN, INTERRUPTED)
 
 
 def _with_own_ids(turn: Turn, used: set[str]) -> Turn:

@@ -52,9 +52,9 @@ class ModelProcess:
         """Its process id."""
         return int(self.facts["pid"])
 
-    def report(self, limit: int = 1000) -> dict[str, Any]:
-        """count, open, aborted, words, now (its time.monotonic()) and the last requests."""
-        answer = httpx.get(f"{self.url}/__requests", params={"limit": limit}, timeout=10.0)
+    def report(self, limit: int = 1000, *, bodies: bool = False) -> dict[str, Any]:
+        """count, open, aborted, words, now (its time.monotonic()) and the last requests; with what they held."""
+        answer = httpx.get(f"{self.url}/__requests", params={"limit": limit, "bodies": int(bodies)}, timeout=10.0)
         answer.raise_for_status()
         report: dict[str, Any] = answer.json()
         return report

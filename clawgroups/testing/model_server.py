@@ -149,6 +149,7 @@ class ModelServer:
     async def _report(self, request: web.Request) -> web.Response:
         limit = int(request.query.get("limit", "1000"))
         latest = list(self.requests)[-limit:] if limit else []
+        whole = request.query.get("bodies") == "1"
         return web.json_response(
             {
                 "count": self.count,
@@ -156,7 +157,7 @@ class ModelServer:
                 "aborted": self.aborts,
                 "words": self.words,
                 "now": time.monotonic(),
-                "requests": [heard.summary() for heard in latest],
+                "requests": [heard.summary() | ({"body": heard.body} if whole else {}) for heard in latest],
             }
         )
 

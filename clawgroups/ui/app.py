@@ -16,9 +16,11 @@ from starlette.staticfiles import StaticFiles
 
 from clawgroups.dispatcher.dispatcher import Dispatcher
 from clawgroups.ui import shell
+from clawgroups.ui.nonce import add_nonces
+from clawgroups.ui.person import same_person
 
 STATIC = Path(__file__).parent / "static"
-PAGES = ("home", "new_group", "group", "take_over", "members")
+PAGES = ("home", "new_group", "group", "take_over", "members", "history", "sign_in", "set_up", "people", "settings")
 RECONNECT_S = 20.0  # a person at the wheel must not lose the page to a short drop
 
 
@@ -42,7 +44,9 @@ def mount(app: FastAPI, *, storage_secret: str) -> None:
     for name in PAGES:
         if importlib.util.find_spec(f"clawgroups.ui.pages.{name}"):
             importlib.import_module(f"clawgroups.ui.pages.{name}").register(house)
+    add_nonces()
     pages_app.on_page_exception(shell.broken_page)
+    pages_app.on_connect(same_person)
     ui.run_with(
         app,
         title="Claw Groups",

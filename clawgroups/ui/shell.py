@@ -14,6 +14,8 @@ from nicegui import ui
 
 from clawgroups.errors import ClawError
 from clawgroups.ui import theme
+from clawgroups.ui.components.palette.palette import Palette
+from clawgroups.ui.components.person_menu.person_menu import PersonMenu
 from clawgroups.ui.components.status.status import HouseStatus, ThemeSwitch
 
 log = logging.getLogger("clawgroups.ui")
@@ -23,9 +25,16 @@ _ICONS = {
     "groups": '<path d="M4 4h6v6H4zM14 4h6v6h-6zM4 14h6v6H4zM14 14h6v6h-6z"/>',
     "new": '<path d="M12 5v14M5 12h14"/>',
     "members": '<circle cx="9" cy="8" r="3.2"/><path d="M3 19c.6-3.4 3-5 6-5s5.4 1.6 6 5M16 5.5a3 3 0 0 1 0 5.2M18 14.4c1.8.8 2.8 2.4 3 4.6"/>',  # noqa: E501
+    "history": '<path d="M4 12a8 8 0 1 0 2.4-5.7L4 8.5M4 4v4.5h4.5M12 8v4.5l3 1.8"/>',
+    "settings": '<circle cx="12" cy="12" r="3.2"/><path d="M12 3v3M12 18v3M3 12h3M18 12h3M5.6 5.6l2.1 2.1M16.3 16.3l2.1 2.1M18.4 5.6l-2.1 2.1M7.7 16.3l-2.1 2.1"/>',  # noqa: E501
     "api": '<path d="M8 6l-5 6 5 6M16 6l5 6-5 6"/>',
 }
-_RAIL = (("groups", "Groups", "/"), ("new", "New group", "/new"), ("members", "Members", "/members"))
+_RAIL = (
+    ("groups", "Groups", "/"),
+    ("new", "New group", "/new"),
+    ("members", "Members", "/members"),
+    ("history", "History", "/history"),
+)
 
 
 class Content(ui.element):
@@ -54,7 +63,9 @@ def frame(title: str, *, crumbs: Crumbs = (), active: str = "", fill: bool = Fal
             _brand(title, crumbs)
             top = ui.element("div").classes("top-extra")
             with ui.element("div").classes("top-end"):
+                Palette()
                 ThemeSwitch()
+                PersonMenu()
         _rail(active)
         HouseStatus()
         with Content(top, fill=fill) as content:
@@ -90,6 +101,7 @@ def _rail(active: str) -> None:
         for key, text, href in _RAIL:
             _rail_link(key, text, href, here=key == active)
         _rail_link("api", "API", "/api/v1/docs", here=False)
+        _rail_link("settings", "Settings", "/settings", here=active == "settings")
 
 
 def _rail_link(key: str, text: str, href: str, *, here: bool) -> None:

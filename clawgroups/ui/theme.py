@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from html import escape
+
 from nicegui import ui
 
-SHEETS = ("claw", "shell", "home", "group", "wall", "inbox", "drawer")
+from clawgroups.ui.person import told
 
-# Runs before anything is painted, so that the page does not flash in the other theme.
-_FIRST = """
-(() => {
-  const system = matchMedia("(prefers-color-scheme: light)");
-  const apply = () => {
-    const kept = localStorage.getItem("claw-theme");
-    document.documentElement.dataset.theme = kept || (system.matches ? "light" : "dark");
-  };
-  apply();
-  system.addEventListener("change", apply);
-  addEventListener("storage", apply);
-})();
-"""
+SHEETS = ("claw", "shell", "people", "home", "group", "wall", "inbox", "drawer")
+
+FIRST = '<script src="/claw/first.js"></script>'  # before anything is painted
 
 
 def add_head() -> None:
     """Adds styles and the theme to the page that is being built."""
     links = "".join(f'<link rel="stylesheet" href="/claw/{sheet}.css">' for sheet in SHEETS)
-    ui.add_head_html(f"<script>{_FIRST}</script>{links}")
+    known = f'<meta name="claw-person" content="{escape(json.dumps(told()))}">'
+    me = "".join(f'<script type="module" src="/claw/{name}.js"></script>' for name in ("clean", "me"))
+    ui.add_head_html(f"{FIRST}{known}{links}{me}")

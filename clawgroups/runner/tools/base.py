@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 from pydantic import BaseModel, ConfigDict
 
 from clawgroups.group.tools import Policy, ToolSpec
@@ -14,12 +14,22 @@ from clawgroups.runner.workspace import Workspace
 MAX_OUTPUT = 30_000  # characters of any tool's result
 
 
+class ByHand(Protocol):
+    """The terminal of a person's seat."""
+
+    async def run(self, cols: int, rows: int, context: ToolContext) -> ToolResult:
+        """Open until the person closes it; returns what was done in it."""
+        ...
+
+
 class ToolContext(Struct, frozen=True):
-    """Where a call runs. ``seat`` marks its processes."""
+    """Where a call runs. ``seat`` marks its processes; a tool that is interrupted puts what it knows into ``left``."""
 
     workspace: Workspace
     reaper: Reaper
     seat: str
+    terminal: ByHand | None = None
+    left: list[str] = field(default_factory=list)
 
 
 class ToolResult(Struct, frozen=True):
@@ -65,8 +75,8 @@ def describe(
     schema = arguments.model_json_schema()
     schema.pop("title", None)
     schema.pop("description", None)
-    for field in schema.get("properties", {}).values():
-        field.pop("title", None)
+    for described in schema.get("properties", {}).values():
+        described.pop("title", None)
     return ToolSpec(
         name=name, description=description, parameters=schema, safe=safe, writes=writes, policy=policy, off=off
     )

@@ -67,35 +67,35 @@ class RunCommand:
         assert process.stderr is not None
         out, err = _Tail(limits.output), _Tail(limits.output)
         reading = asyncio.gather(out.drain(process.stdout), err.drain(process.stderr))
-        guard: asyncio.Future[None] = asyncio.ensure_future(_guard(process, limits, reaper))
+        counting: asyncio.Future[None] = asyncio.ensure_future(guard(process, limits, reaper))
         try:
             async with asyncio.timeout(timeout_s):
-                await asyncio.wait((reading, guard), return_when=asyncio.FIRST_COMPLETED)
-                if guard.done():
-                    guard.result()
+                await asyncio.wait((reading, counting), return_when=asyncio.FIRST_COMPLETED)
+                if counting.done():
+                    counting.result()
                 await reading
                 status = await process.wait()
         except TimeoutError:
             return ToolResult(_report(out, err, f"ended after {timeout_s} s without finishing"), ok=False)
-        except _OverLimit as error:
+        except OverLimit as error:
             return ToolResult(_report(out, err, f"ended: {error}"), ok=False)
         finally:
             reading.cancel()
-            guard.cancel()
-            await asyncio.gather(reading, guard, return_exceptions=True)
+            counting.cancel()
+            await asyncio.gather(reading, counting, return_exceptions=True)
         return ToolResult(_report(out, err, f"exit status {status}"), ok=status == 0)
 
 
-class _OverLimit(Exception):
+class OverLimit(Exception):
     """The command went over a limit that the kernel does not hold by itself."""
 
 
-async def _guard(process: asyncio.subprocess.Process, limits: Limits, reaper: Reaper) -> None:
+async def guard(process: asyncio.subprocess.Process, limits: Limits, reaper: Reaper) -> None:
     """Counts processes where the kernel does not: the limit on them means nothing to root. Ends only by raising."""
     while True:
         await asyncio.sleep(GUARD_S)
         if os.getuid() == 0 and await reaper.count(process) > limits.processes:
-            raise _OverLimit(f"it started more than {limits.processes} processes")
+            raise OverLimit(f"it started more than {limits.processes} processes")
 
 
 class _Tail:
@@ -111,7 +111,7 @@ class _Tail:
         while data := await stream.read(65_536):
             self._left -= len(data)
             if self._left < 0:
-                raise _OverLimit("it wrote more output than is allowed")
+                raise OverLimit("it wrote more output than is allowed")
             if len(self._head) < KEEP:
                 self._head += data
             else:

@@ -16,6 +16,7 @@ from clawgroups.runner.tools.command import RunCommand
 from clawgroups.runner.tools.edits import EditFile, WriteFile
 from clawgroups.runner.tools.files import ListFiles, ReadFile, SearchFiles
 from clawgroups.runner.tools.measure import MeasureFile
+from clawgroups.runner.tools.terminal import OpenTerminal
 
 log = logging.getLogger("clawgroups.tools")
 MOST_CONTENT = 60_000  # characters
@@ -34,12 +35,14 @@ class Toolbox:
             EditFile(),
             RunCommand(level),
         ]
-        self._tools = {tool.spec.name: tool for tool in tools}
+        self._offered = {tool.spec.name: tool for tool in tools}
+        by_hand: list[Tool] = [OpenTerminal(level)]
+        self._tools = self._offered | {tool.spec.name: tool for tool in by_hand}
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
-        """The declarations, in the order people see them."""
-        return tuple(tool.spec for tool in self._tools.values())
+        """The declarations of what drivers are offered, in the order people see them."""
+        return tuple(tool.spec for tool in self._offered.values())
 
     def spec(self, name: str) -> ToolSpec | None:
         """One declaration."""
@@ -50,7 +53,7 @@ class Toolbox:
         """Runs a tool on JSON text. Mistakes come back as a result that says how to mend them."""
         tool = self._tools.get(name)
         if tool is None:
-            return ToolResult(f"There is no tool {name!r}. There are: {', '.join(self._tools)}.", ok=False)
+            return ToolResult(f"There is no tool {name!r}. There are: {', '.join(self._offered)}.", ok=False)
         try:
             checked = tool.arguments.model_validate(_read(arguments))
             result = await tool.run(checked, context)

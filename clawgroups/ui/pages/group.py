@@ -1,4 +1,4 @@
-"""The control room of one group: the inbox, the wall, the drawer, and what the group made."""
+"""The control room of one group: the inbox, four views of its sub-agents, the drawer, and what the group made."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from nicegui import ui
 from clawgroups.dispatcher.dispatcher import Dispatcher
 from clawgroups.errors import ClawError
 from clawgroups.group.state import Group
+from clawgroups.ui.components.agent_tree.agent_tree import AgentTree
 from clawgroups.ui.components.drawer.drawer import Drawer
 from clawgroups.ui.components.group_foot.group_foot import GroupFoot
 from clawgroups.ui.components.group_head.group_head import GroupHead
 from clawgroups.ui.components.inbox.inbox import Inbox
 from clawgroups.ui.components.result.result import Result
 from clawgroups.ui.components.room_tabs.room_tabs import RoomTabs
+from clawgroups.ui.components.table.table import Table
+from clawgroups.ui.components.talk.talk import Talk
 from clawgroups.ui.components.thread.thread import Thread
+from clawgroups.ui.components.timeline.timeline import Timeline
 from clawgroups.ui.components.wall.wall import Wall
 from clawgroups.ui.shell import frame, problem, report
 
@@ -38,6 +42,10 @@ def register(house: Dispatcher) -> None:
                 with ui.element("div").classes("room-middle"):
                     RoomTabs(group.id)
                     Wall(group.id)
+                    Timeline(group.id)
+                    AgentTree(group.id)
+                    Table(group.id)
+                    Talk(group.id)
                     _result(house, group)
                     GroupFoot(group.id)
                 _drawer(group)

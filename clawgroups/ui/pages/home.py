@@ -10,6 +10,7 @@ from clawgroups.group.members import Member
 from clawgroups.ui.components.board.board import Board
 from clawgroups.ui.components.board.overview import Overview
 from clawgroups.ui.components.offers.offers import Offers
+from clawgroups.ui.person import why_no_deed
 from clawgroups.ui.shell import frame, say
 
 EVERY_S = 1.5
@@ -31,9 +32,17 @@ def register(house: Dispatcher) -> None:
             except ClawError as error:
                 board.fail(error.sentence, error.hint)
 
+        async def older(cursor: str) -> None:
+            try:
+                board.append(await overview.older(cursor))
+            except ClawError as error:
+                board.fail(error.sentence, error.hint)
+
         with frame("Groups", active="groups"), ui.element("div").classes("home"):
             offers = Offers(house, added)
+            offers.set_visibility(not why_no_deed(house, "members"))
             board = Board(str(house.settings.folder))
+            board.on_older(older)
         ui.timer(0, look, once=True)
         ui.timer(0, offers.look, once=True)
         ui.timer(EVERY_S, look, immediate=False)

@@ -10,7 +10,6 @@ from nicegui import ui
 
 from clawgroups.dispatcher.dispatcher import Dispatcher
 from clawgroups.errors import ClawError
-from clawgroups.group.draft import LOCAL_ADMIN
 from clawgroups.group.members import Member
 from clawgroups.ui.components.form.form import Body, Form
 from clawgroups.ui.components.member_list.member_list import MemberList
@@ -18,6 +17,7 @@ from clawgroups.ui.components.offers.offers import Offers
 from clawgroups.ui.components.style import own_style
 from clawgroups.ui.pages.members_forms import FORMS, member_of
 from clawgroups.ui.parts import link, press, text
+from clawgroups.ui.person import person, why_no_deed
 from clawgroups.ui.shell import frame, report, say
 
 EVERY_S = 2.0
@@ -66,16 +66,22 @@ class MembersRoom:
     def __init__(self, house: Dispatcher, health: Health) -> None:
         self.house = house
         self.health = health
+        off = bool(why_no_deed(house, "members"))
         with ui.element("div").classes("members-left"):
-            link("Add a member", "#add", "btn btn-primary members-jump")
-            self.offers = Offers(house, self._added, quiet=False)
-            self.list = MemberList(LOCAL_ADMIN, self._test, self._remove)
+            link("Add a member", "#add", "btn btn-primary members-jump").set_visibility(not off)
+            self.offers = Offers(house, self._added, quiet=off)
+            self.offers.set_visibility(not off)
+            self.list = MemberList(person().id, self._test, self._remove)
         with ui.element("section").classes("card members-add").props('id=add aria-labelledby="add-title"'):
             text("Add a member", "").props('id=add-title role="heading" aria-level="2"').classes("form-title")
             self._forms()
         self.look()
 
     def _forms(self) -> None:
+        off = why_no_deed(self.house, "members")
+        if off:
+            text(off, "members-said")
+            return
         self._kinds: dict[str, ui.element] = {}
         self._panels: dict[str, ui.element] = {}
         with ui.element("div").classes("seg members-kinds").props('role=group aria-label="Kind of member"'):
@@ -105,6 +111,7 @@ class MembersRoom:
     async def _test(self, member_id: str) -> None:
         self.health.said.pop(member_id, None)
         try:
+            self.house.accounts.check_deed(person().id, "test")
             waiting = self.health.test(member_id)
             self.list.show(self.house.registry.views(), self.health.said, sorted({*self.health.busy, member_id}))
             await waiting
@@ -115,7 +122,7 @@ class MembersRoom:
     async def _remove(self, member_id: str) -> None:
         try:
             name = self.house.registry.find(member_id).name
-            await self.house.registry.remove(member_id, LOCAL_ADMIN)
+            await self.house.registry.remove(member_id, person().id)
             self.health.said.pop(member_id, None)
             say(f"{name} is no longer a member.", kind="ok")
         except ClawError as error:
@@ -136,6 +143,7 @@ class MembersRoom:
     async def _try_out(self, form: Form, _act: str, body: Body) -> None:
         """Tries what is in the form without keeping anything of it."""
         try:
+            self.house.accounts.check_deed(person().id, "members")
             member, key = member_of(body)
             result = await self.house.registry.try_out(member, key)
         except ClawError as error:

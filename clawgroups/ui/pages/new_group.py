@@ -10,13 +10,14 @@ from nicegui import ui
 from clawgroups.dispatcher.dispatcher import Dispatcher
 from clawgroups.dispatcher.folders import FolderFacts, look_at
 from clawgroups.dispatcher.templates import CONDUCTOR, TEMPLATES, WORKER
-from clawgroups.errors import ClawError
-from clawgroups.group.draft import LOCAL_ADMIN
+from clawgroups.errors import ClawError, Forbidden
+from clawgroups.group import commands as cmd
 from clawgroups.group.members import Member, MemberKind
 from clawgroups.group.state import Limits
 from clawgroups.ui.components.form.choices import member_options, tool_options
 from clawgroups.ui.components.form.form import Body, Form, Input, Option, Section
-from clawgroups.ui.shell import frame
+from clawgroups.ui.person import person
+from clawgroups.ui.shell import frame, problem
 
 SURVEY: dict[str, list[Any]] = {"template": ["survey"]}
 GOAL: dict[str, list[Any]] = {"template": [""]}
@@ -28,6 +29,11 @@ def register(house: Dispatcher) -> None:
 
     @ui.page("/new")
     async def new_group(template: str = "survey") -> None:
+        try:
+            house.accounts.check(person().id, cmd.CreateGroup)
+        except Forbidden as error:
+            problem(error, title="New group")
+            return
         with frame("New group", crumbs=[("Groups", "/")], active="new"):
             form = Form(
                 "new-group",
@@ -52,6 +58,7 @@ async def _check(house: Dispatcher, form: Form, name: str, value: Any, values: B
         return
     survey = values.get("template") == "survey"
     try:
+        house.accounts.check_deed(person().id, "folders")
         mode = str(values.get("folder_mode") or "read")
         facts = await look_at(house, text, mode)
     except ClawError as error:
@@ -265,7 +272,7 @@ def _who(house: Dispatcher) -> Section:
 
 def _first_conductor(members: list[Member]) -> str:
     models = [member.id for member in members if member.kind is MemberKind.MODEL]
-    return models[0] if models else LOCAL_ADMIN
+    return models[0] if models else person().id
 
 
 def _limits() -> Section:

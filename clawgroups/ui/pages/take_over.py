@@ -11,21 +11,26 @@ from nicegui import ui
 from clawgroups.dispatcher.dispatcher import Dispatcher
 from clawgroups.errors import ClawError, StaleEpoch
 from clawgroups.group import commands as cmd
-from clawgroups.group.draft import LOCAL_ADMIN
 from clawgroups.ids import now_ms
+from clawgroups.link.messages import TERMINAL
 from clawgroups.ui.components.asks.asks import Answer, Asks
 from clawgroups.ui.components.style import own_style
+from clawgroups.ui.components.terminal.terminal import Terminal
 from clawgroups.ui.components.thread.thread import Thread
 from clawgroups.ui.components.tool_form.tool_form import ToolForm
+from clawgroups.ui.components.watchers.watchers import Watchers
 from clawgroups.ui.components.wheel.wheel import Wheel, mode_of, wheel_of
 from clawgroups.ui.components.words.words import Action, Words
 from clawgroups.ui.pages.take_over_about import About
 from clawgroups.ui.pages.take_over_files import FilesPanel
 from clawgroups.ui.pages.take_over_give import GivePanel
 from clawgroups.ui.parts import ask_first, press, relabel, text
+from clawgroups.ui.person import person
+from clawgroups.ui.person import why_not as why_not_me
 from clawgroups.ui.shell import frame, report, say
 
-PANELS = (("work", "Work"), ("files", "Files"), ("give", "Hand back"), ("about", "About"))
+PANELS = (("work", "Work"), ("terminal", "Terminal"), ("files", "Files"), ("give", "Hand back"), ("about", "About"))
+WIDE = ("terminal", "files")  # what needs room beside the thread
 
 
 def register(house: Dispatcher) -> None:
@@ -35,7 +40,9 @@ def register(house: Dispatcher) -> None:
     async def take_over(agent_id: str) -> None:
         view = await house.pages.agent(agent_id)
         crumbs = [("Groups", "/"), (view["group_name"], f"/groups/{view['group']}")]
-        with frame(view["name"], crumbs=crumbs, active="groups", fill=True):
+        with frame(view["name"], crumbs=crumbs, active="groups", fill=True) as content:
+            with content.top:
+                Watchers(view["group"], agent_id)
             room = DriveRoom(house, view)
             room.show(view)
         ui.timer(0, room.files.look, once=True)
@@ -48,7 +55,7 @@ class DriveRoom:
         self.house = house
         self.agent_id: str = view["id"]
         self.view = view
-        self.me = LOCAL_ADMIN
+        self.me = person().id
         self._looking = asyncio.Lock()
         self._held = False  # whether this page ever held the wheel, or has words left from when it did
         self._build()
@@ -59,12 +66,13 @@ class DriveRoom:
         with ui.element("div").classes("drive") as root:
             own_style(root, __file__)
             self.wheel = Wheel(self._act)
-            with ui.element("div").classes("drive-body"):
+            with ui.element("div").classes("drive-body") as self.body:
                 with ui.element("section").classes("drive-left"):
                     self._task()
                     self.thread = Thread(self.view["group"], self.agent_id)
                     self.thread.on_moved(self.look)
                     self.thread.on_use(self._use)
+                    self.thread.on_branch(self._branch)
                 with ui.element("aside").classes("drive-side").props('aria-label="Work in its place"'):
                     self._side()
 
@@ -88,8 +96,10 @@ class DriveRoom:
             self._panels[key] = ui.element("div").classes("drive-panel").props(f"data-shown={key}")
         with self._panels["work"]:
             self._work()
+        with self._panels["terminal"]:
+            self.terminal = Terminal(self.agent_id)
         with self._panels["files"]:
-            self.files = FilesPanel(self.house, self.agent_id, self._mark_files)
+            self.files = FilesPanel(self.house, self.agent_id, self._call, self._mark_files)
         with self._panels["give"]:
             self.give = GivePanel(self)
         with self._panels["about"]:
@@ -126,6 +136,7 @@ class DriveRoom:
             panel.set_visibility(name == key)
             self._tabs[name].props(f"aria-pressed={str(name == key).lower()}")
         self.opened = key
+        self.body.classes(add="is-wide") if key in WIDE else self.body.classes(remove="is-wide")
 
     def let_go(self) -> None:
         """The wheel was given away on purpose: what belongs to it goes from the screen."""
@@ -157,12 +168,16 @@ class DriveRoom:
         calls = {call["id"]: call["status"] for call in view["calls"]}
         self.thread.show(open_calls=calls, can_use=mode == "mine")
         requests = [request for request in view["requests"] if request["kind"] != "task"]
-        other = mode == "other"
+        other = mode == "other" or bool(why_not_me(self.house, cmd.AnswerRequest))
         self.asks.show([] if other else requests, [] if other else view["calls"], view["members"])
         off = why_not(view, self.me)
-        running = ", ".join(call["name"] for call in view["calls"] if call["status"] == "released")
+        running = ", ".join(call["name"] for call in open_calls(view) if call["status"] == "released")
         self.tool.show(view["tools"], off, running)
         self.turn.turn_off(off)
+        self.steer.turn_off(why_not_me(self.house, cmd.SteerAgent))
+        self.give.reason.turn_off(why_not_me(self.house, cmd.Reassign))
+        self.files.turn_off(off)
+        self._show_terminal(mode)
         self.driving.set_visibility(self._held)
         self.watching.set_visibility(mode in ("free", "asked"))
         self.reading.set_text(read_only(view) if mode in ("other", "ended") else "")
@@ -171,6 +186,17 @@ class DriveRoom:
         self.about.show(view)
         self._tabs["give"].set_visibility(mode not in ("ended", "other"))
         relabel(self._tabs["give"], "Hand back" if mode in ("mine", "handing_over") else "Pass on")
+
+    def _show_terminal(self, mode: str) -> None:
+        view = self.view
+        may = not why_not_me(self.house, cmd.ForkAgent)
+        self.thread.offer_branches(fork=may, rewind=may and bool(view["parent"]) and mode != "ended")
+        self.terminal.show(
+            mine=mode == "mine",
+            epoch=view["epoch"],
+            off="It has ended, and its terminal with it." if mode == "ended" else "",
+            holder=view["driver"]["name"] if mode == "other" else "",
+        )
 
     def _show_steers(self) -> None:
         self.steers.clear()
@@ -252,6 +278,26 @@ class DriveRoom:
         self.open("work")
         self.turn.begin(words)
 
+    async def _branch(self, step: int, instead: bool) -> None:
+        """A fork from a step; with ``instead`` it takes this one's place."""
+        if instead and not await ask_first(
+            f"Rewind to step {step}?",
+            f"{self.view['name']} ends here, and what it runs is stopped. A fork goes on from the end of step {step}, "
+            "with the files as they were then, and answers in its place. Its own sub-agents go on under its parent.",
+            "Rewind",
+            look="btn-danger",
+        ):
+            return
+        made: list[str] = []
+
+        async def fork() -> None:
+            command = cmd.ForkAgent(agent=self.agent_id, step=step, instead=instead)
+            group = await self.house.command(self.view["group"], command, self.me)
+            made.append(max(group.agents.values(), key=lambda agent: agent.number).id)
+
+        if await self.attempt(fork()):
+            ui.navigate.to(f"/agents/{made[0]}/drive")
+
     async def _typed(self, words: str) -> None:
         if words.strip() and not self._held:
             self._held = True
@@ -280,6 +326,11 @@ def read_only(view: dict[str, Any]) -> str:
     return f"Read only: {name} drives. You see every word and call as it comes; {name} answers what is asked here."
 
 
+def open_calls(view: dict[str, Any]) -> list[dict[str, Any]]:
+    """The calls that another step has to wait for; a terminal makes room for it by itself."""
+    return [call for call in view["calls"] if call["name"] != TERMINAL]
+
+
 def why_not(view: dict[str, Any], me: str) -> str:
     """Why the person cannot write a step now; empty when they can."""
     mode = mode_of(view, me)
@@ -291,8 +342,8 @@ def why_not(view: dict[str, Any], me: str) -> str:
         return f"{view['driver']['name']} holds the wheel."
     if mode != "mine":
         return "Take over to work in its place."
-    if view["calls"]:
-        names = ", ".join(dict.fromkeys(call["name"] for call in view["calls"]))
+    if waiting := open_calls(view):
+        names = ", ".join(dict.fromkeys(call["name"] for call in waiting))
         return f"The last step is still open: {names}."
     if view["wait"] in ("review", "budget"):
         return f"It waits for {view['wait']}."

@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from clawgroups.ui.pages.take_over import DriveRoom
 
 SHOWN = 60
+LIMITS = {
+    "agent_steps": ("Its steps", ""),
+    "max_steps": ("Steps of the group", ""),
+    "budget_usd": ("Money of the group", "$"),
+    "budget_tokens": ("Tokens of the group", ""),
+    "hours": ("Hours of the group", ""),
+}
 
 
 class About:
@@ -26,13 +33,25 @@ class About:
     def show(self, view: dict[str, Any]) -> None:
         """Draws the facts of ``view``."""
         children = tuple((c["id"], c["name"], c["title"], c["state"]) for c in view["children"])
-        facts = (view["state"], view["step"], view["tokens"], view["cost"], children, view["member"], view["parent"])
+        told = (str(view["blocks"]), str([row for row in view["limits"] if row["limit"] != "hours"]))
+        facts = (
+            view["state"],
+            view["step"],
+            view["tokens"],
+            view["cost"],
+            children,
+            view["member"],
+            view["parent"],
+            told,
+        )
         if facts == self._drawn:
             return
         self._drawn = facts
         self._root.clear()
         with self._root:
             self._facts(view)
+            self._limits(view["limits"])
+            self._blocked(view["blocks"])
             self._children(children)
             self._words(view)
             if view["state"] not in ("done", "failed", "cancelled"):
@@ -62,6 +81,31 @@ class About:
                 text(name)
             with ui.element("dd"):
                 text(value, "num")
+
+    def _limits(self, limits: list[dict[str, Any]]) -> None:
+        with ui.element("div").classes("drive-card"):
+            text("Budget and limits", "drive-h").props("role=heading aria-level=2")
+            for row in limits:
+                name, unit = LIMITS[row["limit"]]
+                used, most = (f"{unit}{row[key]:,.2f}" if unit else f"{row[key]:,}" for key in ("used", "most"))
+                with ui.element("div").classes("drive-limit"):
+                    text(name, "grow")
+                    text(f"{used} of {most}" if row["most"] else f"{used}, no limit", "num muted")
+                    if row["most"]:
+                        share = min(100, 100 * row["used"] / row["most"])
+                        with ui.element("span").classes("drive-bar").props("aria-hidden=true"):
+                            ui.element("i").style(f"width: {share:.1f}%").classes("is-near" if share >= 80 else "")
+
+    def _blocked(self, blocks: list[dict[str, str]]) -> None:
+        if not blocks:
+            return
+        with ui.element("div").classes("drive-card"):
+            text(f"Who waits for it ({len(blocks)})", "drive-h").props("role=heading aria-level=2")
+            with ui.element("ul").classes("drive-children"):
+                for other in blocks[:SHOWN]:
+                    with ui.element("li"):
+                        link(other["name"], f"/agents/{other['id']}/drive")
+                        text(other["why"], "cut grow muted")
 
     def _children(self, children: tuple[tuple[str, str, str, str], ...]) -> None:
         if not children:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from nicegui import ui
 
 from clawgroups.errors import ClawError
+from clawgroups.link.messages import TERMINAL
 from clawgroups.ui.components.fields.fields import Field
 from clawgroups.ui.components.words.words import Action, Words
 from clawgroups.ui.parts import text
@@ -29,7 +30,8 @@ class GivePanel:
             text("Hand back", "drive-h").props("role=heading aria-level=2")
             self._to = Field("To", kind="choice")
             hint = "What it must know: what you changed, what is left to do."
-            actions = [Action("back", "Hand back", "btn-human", True)]
+            one = Action("one", "Let it do one step", "", True)
+            actions = [Action("back", "Hand back", "btn-human", True), one]
             self.note = Words(f"{room.agent_id}:note", "Your note to it", actions, self._hand_back, hint=hint)
             self.note.on_typed(self._typed)
             text("It will be told exactly this", "field-label")
@@ -55,7 +57,8 @@ class GivePanel:
         self._onto.offer(names, "")
         self.back.set_visibility(mode in ("mine", "handing_over"))
         self.onward.set_visibility(mode not in ("ended", "other"))
-        running = [call["name"] for call in view["calls"] if call["status"] == "released"]
+        released = [call["name"] for call in view["calls"] if call["status"] == "released"]
+        running = [name for name in released if name != TERMINAL]  # a terminal is closed by the hand-back
         off = f"Still running: {', '.join(running)}." if running else "" if mode == "mine" else MINE
         self.note.turn_off(off)
 
@@ -72,13 +75,18 @@ class GivePanel:
         self._note = words
         await self.preview()
 
-    async def _hand_back(self, _action: str, note: str) -> bool:
-        room, to = self._room, self._to.value
+    async def _hand_back(self, action: str, note: str) -> bool:
+        room, to, one = self._room, self._to.value, action == "one"
         name = self._to.words_of(to)
         people, epoch = room.house.people, room.view["epoch"]
-        if not await room.attempt(people.hand_back(room.agent_id, room.me, epoch=epoch, to=to, note=note)):
+        if not await room.attempt(
+            people.hand_back(room.agent_id, room.me, epoch=epoch, to=to, note=note, one_step=one)
+        ):
             return False
-        say(f"Handed back to {name}.", "The record stands in its thread.", kind="ok")
+        if one:
+            say(f"{name} does one step.", "Then the wheel is yours again.", kind="ok")
+        else:
+            say(f"Handed back to {name}.", "The record stands in its thread.", kind="ok")
         room.let_go()
         return True
 

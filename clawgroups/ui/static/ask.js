@@ -20,6 +20,7 @@ function field(spec, number) {
   if (spec.type === "choice")
     for (const [value, words] of spec.options) input.append(Object.assign(make("option", "", words), { value }));
   else if (spec.type === "number") Object.assign(input, { type: "number", min: 0, step: "any" });
+  if (spec.type === "password") Object.assign(input, { type: "password", autocomplete: spec.name === "old" ? "current-password" : "new-password" });
   if (spec.type === "json") Object.assign(input, { rows: 10, spellcheck: false });
   if (spec.placeholder) input.placeholder = spec.placeholder;
   if (spec.value !== undefined) input.value = spec.value;

@@ -1,6 +1,8 @@
 // What a person can do to a sub-agent or a request: asks where needed, calls the API, says what came of it.
 import { api } from "/claw/api.js";
 import { ask } from "/claw/ask.js";
+import { claim, dropClaim, letGo } from "/claw/claims.js";
+import { me } from "/claw/me.js";
 import { room } from "/claw/room.js";
 import { say, sayError } from "/claw/say.js";
 import { argumentLines } from "/claw/words.js";
@@ -44,6 +46,18 @@ export const takeOverAfter = (tile) =>
   attempt(() => post(tile.id, "take-over", { mode: "after_step" }), `${tile.name} is yours after this step.`);
 export const withdraw = (tile) => attempt(() => post(tile.id, "take-over/withdraw"), `${tile.name} goes on as before.`);
 
+/** Gives the wheel back with a note; more ways (to somebody else, for one step) are on the take-over screen. */
+export async function handBack(tile) {
+  if (tile.driver?.id !== me.id) return say({ sentence: `You do not hold the wheel of ${tile.name}.` });
+  const spec = {
+    title: `Hand ${tile.name} back?`, about: `${tile.id}:hand-back`,
+    text: "Its former driver goes on from here, and is told what you did.",
+    fields: [{ name: "note", label: "Note", type: "text", hint: "It reads this; it may be empty." }],
+    act: "Hand back",
+  };
+  await askAndDo(spec, (given) => post(tile.id, "hand-back", { epoch: tile.epoch, ...given }), `${tile.name} was handed back.`);
+}
+
 export function pauseOrResume(tile) {
   if (tile.state === "paused") return attempt(() => post(tile.id, "resume"), `${tile.name} goes on.`);
   return attempt(() => post(tile.id, "pause"), `${tile.name} pauses at its next step.`);
@@ -62,7 +76,7 @@ export async function steer(tile, message) {
   return attempt(() => post(tile.id, "steer", { message }), `Queued for ${tile.name}'s next step.`);
 }
 
-async function memberOptions(first = []) {
+export async function memberOptions(first = []) {
   const { members } = await api("GET", "/members");
   return [...first, ...members.map((m) => [m.id, `${m.name} (${m.kind})`])];
 }
@@ -188,11 +202,15 @@ const underWay = new Set();
 
 /** Whether this page sends an answer to the request, or has: then its end is no news. */
 export const isAnswering = (id) => underWay.has(id);
+export const answering = (ids) => ids.forEach((id) => underWay.add(id));
+export const notAnswering = (ids) => ids.forEach((id) => underWay.delete(id));
 
 async function give(request, body) {
   underWay.add(request.id); // and stays there when it is taken: the feed tells its end a little later
   try {
-    return (await api("POST", `/requests/${request.id}/answer`, body)) ?? true;
+    const taken = (await api("POST", `/requests/${request.id}/answer`, body)) ?? true;
+    dropClaim(request.id);
+    return taken;
   } catch (error) {
     underWay.delete(request.id);
     if (error.rule === "answered_once") room.tell("settled", request);
@@ -206,6 +224,9 @@ export async function answer(request, choice, given = {}) {
   const dialog = ready ? null : await attempt(async () => (await dialogOf(request, choice)) ?? { none: true });
   if (!ready && dialog === null) return null;
   const send = (fields) => give(request, { decision: choice.id, ...given, ...fields });
-  if (!ready && !dialog.none) return askAndDo({ about: `${request.id}:${choice.id}`, ...dialog }, send);
-  return attempt(() => send({}));
+  if (ready || dialog.none) return attempt(() => send({}));
+  if (!(await claim(request))) return null; // two people do not write the same answer
+  const done = await askAndDo({ about: `${request.id}:${choice.id}`, ...dialog }, send);
+  if (!done) letGo(request.id);
+  return done;
 }

@@ -6,6 +6,7 @@ export const TEMPLATE = `
       <div class="drawer-title"><i class="dot" :style="{ '--c': color(look) }" aria-hidden="true"></i>
         <h2 ref="title" tabindex="-1">{{ tile.name }}</h2>
         <span v-for="r in requests.slice(0, 1)" :key="r.id" class="tag" :class="kind(r).tag">{{ kind(r).label }}</span>
+        <ul v-if="there.shown.length" class="faces" :aria-label="there.words" :title="there.words"><li v-for="f in there.shown" :key="f.id" class="face" :style="{ '--hue': f.hue }" :data-face="f.id" :title="f.name"><span aria-hidden="true">{{ f.initials }}</span><span class="sr">{{ f.name }}</span></li><li v-if="there.more" class="face face-more">+{{ there.more }}</li></ul>
         <button type="button" class="btn btn-icon btn-small btn-ghost drawer-close" aria-label="Close (Esc)" @click="close">×</button></div>
       <p class="drawer-sub"><span class="drawer-task">{{ tile.title || tile.role }}</span>
         <template v-if="parent"> · child of <button type="button" class="link" @click="go(parent.id)">{{ parent.name }}</button></template></p>
@@ -17,25 +18,26 @@ export const TEMPLATE = `
         <div><dt>Step</dt><dd class="num">{{ tile.step }}</dd></div>
         <div><dt>Tokens</dt><dd class="num">{{ short(tile.tokens) }}</dd></div>
         <div><dt>{{ tile.cost ? "Cost" : "Tokens/s" }}</dt><dd class="num">{{ tile.cost ? money(tile.cost) : short(rate) }}</dd></div>
-        <div><dt class="cut" :title="state">{{ state.split(",")[0] }}</dt><dd class="num" :style="{ color: ['att', 'bad', 'hum'].includes(look) ? color(look) : null }">{{ clock((now - tile.since) / 1000) }}</dd></div>
+        <div><dt class="cut" :title="state">{{ state.split(",")[0] }}</dt><dd class="num" :style="{ color: look === 'att' ? 'var(--attention)' : ['bad', 'hum'].includes(look) ? color(look) : null }">{{ ended ? when(tile.since, now) : clock((now - tile.since) / 1000) }}</dd></div>
       </dl>
       <div class="drawer-acts" v-if="!ended">
         <a v-if="held" class="btn" :class="{ 'btn-human': mine }" :href="'/agents/' + id + '/drive'">{{ mine ? "Take-over screen" : "Watch " + tile.driver.name }}</a>
-        <button v-else type="button" class="btn btn-human" @click="deed('takeOver')">Take over <kbd class="kbd" aria-hidden="true">T</kbd></button>
-        <button v-if="tile.asked_by" type="button" class="btn" @click="deed('withdraw')">Withdraw</button>
-        <button v-else-if="!held" type="button" class="btn" title="Take over when the step under way has ended" @click="deed('takeOverAfter')">After this step</button>
-        <button v-if="!held" type="button" class="btn" @click="deed('pauseOrResume')" :disabled="!!tile.pausing && tile.state !== 'paused'">{{ tile.state === "paused" ? "Resume" : tile.pausing ? "Pausing…" : "Pause" }}</button>
+        <button v-else type="button" class="btn btn-human" :disabled="!!off('TakeOver')" :title="off('TakeOver')" @click="deed('takeOver')">Take over <kbd class="kbd" aria-hidden="true">T</kbd></button>
+        <button v-if="tile.asked_by" type="button" class="btn" :disabled="!!off('WithdrawTakeOver')" :title="off('WithdrawTakeOver')" @click="deed('withdraw')">Withdraw</button>
+        <button v-else-if="!held" type="button" class="btn" :disabled="!!off('TakeOver')" :title="off('TakeOver') || 'Take over when the step under way has ended'" @click="deed('takeOverAfter')">After this step</button>
+        <button v-if="!held" type="button" class="btn" @click="deed('pauseOrResume')" :disabled="!!off('PauseAgent') || (!!tile.pausing && tile.state !== 'paused')" :title="off('PauseAgent')">{{ tile.state === "paused" ? "Resume" : tile.pausing ? "Pausing…" : "Pause" }}</button>
         <details class="menu" @click="(e) => e.target.closest('.menu-list') && (e.currentTarget.open = false)">
           <summary class="btn btn-icon" aria-label="More">⋯</summary>
           <div class="menu-list">
-            <button type="button" @click="deed('reassign')">Give to another member…</button>
-            <button type="button" @click="fork">Fork from a step…</button>
+            <button type="button" :disabled="!!off('Reassign')" :title="off('Reassign')" @click="deed('reassign')">Give to another member…</button>
+            <button type="button" :disabled="!!off('ForkAgent')" :title="off('ForkAgent')" @click="fork">Fork from a step…</button>
             <a :href="'/agents/' + id + '/drive'">Open the take-over screen</a>
-            <button type="button" class="menu-bad" @click="deed('cancel')">End it…</button>
+            <button type="button" class="menu-bad" :disabled="!!off('CancelAgent')" :title="off('CancelAgent')" @click="deed('cancel')">End it…</button>
           </div></details>
       </div>
-      <div class="drawer-acts" v-else><button type="button" class="btn" @click="fork">Fork…</button>
+      <div class="drawer-acts" v-else><button type="button" class="btn" :disabled="!!off('ForkAgent')" :title="off('ForkAgent')" @click="fork">Fork…</button>
         <a class="btn btn-ghost" :href="'/agents/' + id + '/drive'">Open its own page</a></div>
+      <p v-if="off('TakeOver') && !ended" class="drawer-note">{{ off("TakeOver") }}</p>
       <p v-if="tile.asked_by" class="drawer-note">A person takes over after this step.</p>
     </header>
     <div class="tabs" role="tablist" aria-label="About this sub-agent" @keydown="tabKey">
@@ -48,8 +50,9 @@ export const TEMPLATE = `
         <pre v-if="r.kind === 'question'" class="ask-card-words">{{ r.detail || r.title }}</pre>
         <pre v-else-if="r.tool && r.kind !== 'budget'" class="code">{{ r.tool }}\n{{ argumentLines(r.arguments) }}</pre>
         <p v-if="r.detail && r.kind !== 'question'">{{ r.detail }}</p>
-        <div class="item-acts"><button v-for="b in buttonsOf(r, true)" :key="b.key" type="button" class="btn btn-small" :class="b.look" @click="answer(r, b)">{{ b.label }}</button>
-          <button v-if="r.kind === 'question'" type="button" class="btn btn-small btn-primary" @click="answer(r, { choice: r.choices[0], given: {} })">Answer…</button></div>
+        <claim-line :request="r" :now="now"></claim-line>
+        <div class="item-acts"><button v-for="b in buttonsOf(r, true)" :key="b.key" type="button" class="btn btn-small" :class="b.look" :disabled="!!noAnswer(r)" :title="noAnswer(r) || b.title" @click="answer(r, b)">{{ b.label }}</button>
+          <button v-if="r.kind === 'question'" type="button" class="btn btn-small btn-primary" :disabled="!!noAnswer(r)" :title="noAnswer(r)" @click="answer(r, { choice: r.choices[0], given: {} })">Answer…</button></div>
       </section>
       <section v-if="!ended" class="live">
         <header><span>Live text</span><span class="num">{{ rate ? short(rate) + " tok/s" : look === "tool" ? "in " + tile.tool : state.split(",")[0].toLowerCase() }}</span></header>
@@ -83,7 +86,7 @@ export const TEMPLATE = `
       <textarea id="steer-text" ref="steer" v-model="message" rows="2" :placeholder="'Steer ' + tile.name + ' at its next step…'"
         @keydown.ctrl.enter.prevent="send" @keydown.meta.enter.prevent="send" @keydown.escape="(e) => e.target.blur()"></textarea>
       <div class="composer-row"><span class="dim cut">{{ composerNote }}</span>
-        <button class="btn btn-small btn-primary" :disabled="!message.trim() || sending || ended || held">Send</button></div>
+        <button class="btn btn-small btn-primary" :disabled="!message.trim() || sending || ended || held || !!off('SteerAgent')" :title="off('SteerAgent')">Send</button></div>
     </form>
   </template>
   <div v-else-if="id" class="inbox-loading" aria-busy="true"><div v-for="n in 4" :key="n" class="skeleton"></div></div>

@@ -2,31 +2,35 @@
 //
 // Subscribers get, at most once per animation frame, plain objects:
 //   {type: "snapshot"}                                      everything is new; read feed.state
-//   {type: "batch", tiles: [id], live: [[id, rate, tokens]], group: bool, opened: [id], closed: [id], events: [..]}
+//   {type: "batch", tiles: [id], live: [[id, rate, tokens]], group: bool, people: bool, room: bool, opened: [id], changed: [id], closed: [id], events: [..]}
 //   {type: "text", agent, epoch, kind: "text"|"reasoning"|"call", reset: bool, add}   only of watched sub-agents
 //   {type: "status", ledger, runner}
 //   {type: "connection", connected, phase: "connecting"|"live"|"reconnecting"|"gone", reason}
 // feed.state = {group, tiles: Map id -> tile, requests: Map id -> request, rates: Map id -> {rate, tokens},
-//               status, behind (ms), connected, phase, reason}
+//               people: [{id, name, agents: [id]}], status, behind (ms), connected, phase, reason}
+import { stillHere } from "/claw/me.js";
+
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5000;
 const HIDDEN_MS = 500; // a hidden tab gets no animation frames
 const SKEW_MS = 2000; // clocks that differ by more than this are not the same clock
 const GONE = 4404;
 const FOREIGN = 4403;
+const SIGNED_OUT = 4401;
 const KEPT_TEXT = 20000;
 
 class Feed {
   constructor(groupId) {
     this.groupId = groupId;
     this.state = {
-      group: null, tiles: new Map(), requests: new Map(), rates: new Map(), status: {},
+      group: null, tiles: new Map(), requests: new Map(), rates: new Map(), people: [], status: {},
       behind: 0, connected: false, phase: "connecting", reason: "",
     };
     this._hearers = new Set();
     this._watched = new Map();
     this._texts = new Map();
     this._byNumber = new Map();
+    this._looksAt = "";
     this._last = null;
     this._attempt = 0;
     this._lag = Infinity;
@@ -57,6 +61,12 @@ class Feed {
     }
   }
 
+  /** The person has this sub-agent open ("" for none); the others see it. */
+  look(agentId) {
+    this._looksAt = agentId ?? "";
+    this._send({ t: "look", agent: this._looksAt });
+  }
+
   /** The turn under way of a watched sub-agent, as far as it came: {text, reasoning, call, epoch}. */
   textOf(agentId) {
     return this._texts.get(agentId) ?? { text: "", reasoning: "", call: "", epoch: 0 };
@@ -80,7 +90,10 @@ class Feed {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     const socket = new WebSocket(`${scheme}//${location.host}/api/v1/groups/${this.groupId}/feed`);
     this._socket = socket;
-    socket.onopen = () => this._tellWatched();
+    socket.onopen = () => {
+      this._tellWatched();
+      if (this._looksAt) this.look(this._looksAt);
+    };
     socket.onmessage = (message) => {
       const said = JSON.parse(message.data);
       for (const frame of Array.isArray(said) ? said : [said]) this._hear(frame);
@@ -89,6 +102,7 @@ class Feed {
   }
 
   _lost(event) {
+    if (event.code === SIGNED_OUT) stillHere();
     const over = event.code === GONE || event.code === FOREIGN;
     this._last = null;
     Object.assign(this.state, { connected: false, phase: over ? "gone" : "reconnecting", reason: event.reason });
@@ -147,6 +161,7 @@ class Feed {
     state.requests = new Map(frame.requests.map((request) => [request.id, request]));
     state.rates = new Map();
     state.status = frame.status;
+    state.people = frame.people ?? [];
     this._byNumber = new Map(frame.tiles.map((tile) => [tile.n, tile.id]));
     Object.assign(state, { connected: true, phase: "live", reason: "" });
     this._tell({ type: "connection", connected: true, phase: "live", reason: "" });
@@ -158,11 +173,16 @@ class Feed {
     if (frame.n !== this._last + 1) return this.resync();
     this._last = frame.n;
     const { state } = this;
-    const news = (this._news ??= { tiles: new Set(), live: new Map(), group: false, opened: new Set(), closed: new Set(), events: [] });
+    const news = (this._news ??= { tiles: new Set(), live: new Map(), group: false, people: false, room: false, opened: new Set(), changed: new Set(), closed: new Set(), events: [] });
     if (frame.group) {
       state.group = frame.group;
       news.group = true;
     }
+    if (frame.people) {
+      state.people = frame.people;
+      news.people = true;
+    }
+    if (frame.room) news.room = true;
     for (const tile of frame.tiles ?? []) {
       state.tiles.set(tile.id, tile);
       this._byNumber.set(tile.n, tile.id);
@@ -178,6 +198,10 @@ class Feed {
       state.requests.set(request.id, request);
       news.opened.add(request.id);
       news.closed.delete(request.id);
+    }
+    for (const request of frame.requests?.changed ?? []) {
+      state.requests.set(request.id, request);
+      news.changed.add(request.id);
     }
     for (const id of frame.requests?.closed ?? []) {
       state.requests.delete(id);
@@ -235,7 +259,10 @@ function asBatch(news) {
     tiles: [...news.tiles],
     live: [...news.live.values()],
     group: news.group,
+    people: news.people,
+    room: news.room,
     opened: [...news.opened],
+    changed: [...news.changed],
     closed: [...news.closed],
     events: news.events,
   };

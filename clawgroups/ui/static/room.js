@@ -1,5 +1,7 @@
 // What the parts of a group's page share: which sub-agent is selected, and wishes from the keyboard.
-export const ME = "you"; // who sits at this browser, as long as there are no accounts
+import { me } from "/claw/me.js";
+
+export const ME = me.id; // who sits at this browser
 
 class Room extends EventTarget {
   constructor() {
@@ -12,6 +14,7 @@ class Room extends EventTarget {
     if (id === this.selected) return;
     this.selected = id;
     const url = new URL(location.href);
+    url.searchParams.delete("at"); // a place in the other one's thread
     if (id) url.searchParams.set("agent", id);
     else url.searchParams.delete("agent");
     history.replaceState(history.state, "", url);

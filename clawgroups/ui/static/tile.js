@@ -83,7 +83,7 @@ export class Tile {
       state: text(box, "span", "tile-state"),
       line: text(box, "span", "tile-line"),
     };
-    this.updateMore();
+    if (this.tile) this.updateMore(); // a new one has no state yet
   }
 
   updateMore() {

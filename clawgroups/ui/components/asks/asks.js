@@ -1,10 +1,12 @@
 // What waits for a person here: approve, edit, deny, supply, answer. Half-written answers stay in the browser.
+import { claim, claimLine, dropClaim, letGo, whyNotAnswer } from "/claw/claims.js";
 import { settledWords } from "/claw/settled.js";
 
 const WAITS = { asking: "waits for approval", released: "is running", children: "a sub-agent works on it", answer: "waits for an answer", unknown: "may or may not have taken effect" };
 const SHOWN = 6;
 
 export default {
+  components: { claimLine },
   template: `
 <div v-if="requests.length || loose.length || left.length" class="asks">
   <article v-for="one in left" :key="one.id" class="ask ask-left" :data-request="one.id">
@@ -17,6 +19,7 @@ export default {
     <header><span class="tag tag-attention">{{ request.kind.replace("_", " ") }}</span><h3 :id="request.id + '-title'">{{ request.title }}</h3></header>
     <p v-if="request.detail" class="ask-detail">{{ request.detail }}</p>
     <pre v-if="request.arguments && needs(request) !== 'arguments'" class="code">{{ pretty(request.arguments) }}</pre>
+    <claim-line :request="request"></claim-line>
     <div v-if="needs(request)" class="field">
       <label :for="request.id + '-field'">{{ labels[needs(request)] }}</label>
       <select v-if="needs(request) === 'member'" :id="request.id + '-field'" v-model="drafts[slot(request)]"><option v-for="member in members" :key="member.id" :value="member.id">{{ member.name }} ({{ member.kind }})</option></select>
@@ -26,9 +29,9 @@ export default {
       <span v-if="wrong[request.id]" class="wrong" role="alert">{{ wrong[request.id] }}</span>
     </div>
     <div class="row">
-      <template v-if="chosen[request.id]"><button type="button" class="btn btn-primary" data-act="send" @click="send(request)">{{ chosen[request.id].label }}</button>
+      <template v-if="chosen[request.id]"><button type="button" class="btn btn-primary" data-act="send" :disabled="Boolean(no(request))" :title="no(request)" @click="send(request)">{{ chosen[request.id].label }}</button>
         <button type="button" class="btn btn-ghost" @click="choose(request, null)">Back</button></template>
-      <button v-else v-for="(choice, n) in request.choices" :key="choice.id" type="button" class="btn" :class="look(choice, n)" :data-choice="choice.id"
+      <button v-else v-for="(choice, n) in request.choices" :key="choice.id" type="button" class="btn" :class="look(choice, n)" :data-choice="choice.id" :disabled="Boolean(no(request))" :title="no(request)"
         @click="choose(request, choice)">{{ choice.label }}{{ choice.needs ? "…" : "" }}</button>
       <span v-if="!request.choices.length" class="dim">Take over to do it, or give it to somebody else.</span>
     </div>
@@ -68,8 +71,13 @@ export default {
     const away = new Set(Object.keys(this.drafts).map((slot) => slot.split("/")[0]).filter((id) => !open.has(id)));
     for (const id of away) this.settle({ id, group: id.slice(0, id.lastIndexOf("-")), arguments: "" }); // while we were away
   },
+  unmounted() {
+    for (const id of Object.keys(this.chosen)) letGo(id);
+  },
   methods: {
+    no: whyNotAnswer,
     async settle(request) {
+      dropClaim(request.id);
       if (this.sent.has(request.id)) {
         this.ended[request.id] = request; // by us, unless our answer is refused
         return;
@@ -111,9 +119,11 @@ export default {
         return text;
       }
     },
-    choose(request, choice) {
+    async choose(request, choice) {
       this.wrong[request.id] = "";
       if (choice && !choice.needs && choice.id !== "deny") return this.emitAnswer(request, choice);
+      if (!choice) letGo(request.id);
+      else if (!(await claim(request))) return; // two people do not write the same answer
       const asked = choice && choice.id === "deny" ? { ...choice, needs: "text" } : choice;
       this.chosen[request.id] = asked;
       if (asked?.needs === "arguments") this.drafts[this.slot(request)] ||= this.pretty(request.arguments);

@@ -1,4 +1,7 @@
 // All groups: who needs me first, then what is under way, then what has ended. A card never moves while one looks.
+import { me } from "/claw/me.js";
+import { causesOf, sameWords } from "/claw/rank.js";
+import { onSnoozed } from "/claw/snooze.js";
 import { GROUP_STATUS, LOOKS, ORDER, REQUEST_KINDS, money, plural, short, whole as number } from "/claw/words.js";
 import { span, when, whole } from "/claw/when.js";
 
@@ -11,6 +14,7 @@ const ABNORMAL = ["att", "bad", "hum"];
 
 export default {
   props: { folder: String },
+  emits: ["older"],
   template: `
 <div class="board">
   <div v-if="failed" class="board-failed" role="alert"><strong>{{ failed.sentence }}</strong> <span>{{ failed.hint }}</span></div>
@@ -33,21 +37,21 @@ export default {
       <a class="btn btn-primary" href="/new">New group</a>
     </div>
     <section v-if="requests.length" class="board-needs" aria-labelledby="board-needs">
-      <header><h2 id="board-needs">Needs you</h2><span class="count" :aria-label="requests.length + ' open'">{{ requests.length }}</span><span v-if="requests.length > 1" class="pane-note">by cost of waiting</span></header>
+      <header><h2 id="board-needs">Needs you</h2><span class="count" :class="{ 'count-none': !awake.length }" :aria-label="awake.length + ' open'">{{ awake.length }}</span><span class="pane-note">{{ [awake.length > 1 && "by cost of waiting", requests.length > awake.length && requests.length - awake.length + " snoozed"].filter(Boolean).join(" · ") }}</span></header>
       <ol>
-        <li v-for="r in firstRequests" :key="r.id"><a class="board-ask" :href="askHref(r)" :data-request="r.id">
+        <li v-for="{ key, r, all } in firstAsked" :key="key"><a class="board-ask" :href="askHref(r)" :data-request="r.id">
           <span class="tag" :class="kind(r).tag">{{ kind(r).label }}</span>
           <span class="board-ask-title" dir="auto">{{ r.title || kind(r).label }}</span>
-          <span class="board-ask-who"><bdi>{{ r.agent_name }}</bdi> in <bdi>{{ r.group_name }}</bdi><template v-if="r.blocked > 1"> · {{ plural(r.blocked - 1, "other waits", "others wait") }}</template></span>
+          <span class="board-ask-who"><template v-if="all.length > 1">{{ sameWords(all) }}</template><bdi v-else>{{ r.agent_name }}</bdi> in <bdi>{{ r.group_name }}</bdi><template v-if="r.assigned && all.length === 1"> · <bdi>{{ r.assigned === me ? "you have" : r.assigned_name + " has" }}</bdi> it</template><template v-if="r.blocked > 1"> · {{ plural(r.blocked - 1, "other waits", "others wait") }}</template></span>
           <time class="num" :datetime="iso(r.opened_at)" :title="whole(r.opened_at)">{{ span(now - r.opened_at) }}</time>
         </a></li>
       </ol>
-      <button v-if="requests.length > 5" type="button" class="board-more" :aria-expanded="String(allRequests)" @click="allRequests = !allRequests">{{ allRequests ? "Show fewer" : "Show all " + requests.length }}</button>
+      <button v-if="asked.length > 5" type="button" class="board-more" :aria-expanded="String(allRequests)" @click="allRequests = !allRequests">{{ allRequests ? "Show fewer" : "Show all " + asked.length }}</button>
     </section>
     <section class="board-groups" aria-labelledby="board-groups">
       <header class="board-bar"><h2 id="board-groups">Groups</h2>
         <template v-if="many">
-          <div class="seg" role="group" aria-label="Show"><button v-for="[key, label] in filters" :key="key" type="button" :aria-pressed="String(filter === key)" @click="filter = key">{{ label }} <span class="num dim">{{ counts[key] }}</span></button></div>
+          <div class="seg" role="group" aria-label="Show"><button v-for="[key, label] in filters" :key="key" type="button" :aria-pressed="String(filter === key)" @click="filter = key">{{ label }} <span class="num dim">{{ counts[key] }}{{ next && (key === "all" || key === "ended") ? "+" : "" }}</span></button></div>
           <label class="sr" for="board-find">Find a group</label>
           <input id="board-find" v-model="query" class="input board-find" type="search" placeholder="Find by name, goal, folder…" autocomplete="off" spellcheck="false">
         </template>
@@ -68,12 +72,12 @@ export default {
         </a></li>
       </ul>
       <p v-if="!found.length" class="board-nothing">No group fits. <button type="button" class="btn btn-small" @click="showAll">Show all</button></p>
-      <p v-if="more" class="board-nothing">Only the newest {{ order.length }} groups are shown; the API has the rest.</p>
+      <p v-if="next" class="board-nothing"><button type="button" class="btn btn-small board-older" :disabled="reading" @click="readOlder">{{ reading ? "Reading…" : "Show older groups" }}</button> <a href="/history">Search all of them in the history</a></p>
     </section>
   </template>
 </div>`,
   data: () => ({
-    loaded: false, cards: {}, order: [], requests: [], more: false, failed: null, now: Date.now(), query: "", filter: "all", allRequests: false, filters: FILTERS,
+    loaded: false, cards: {}, order: [], requests: [], next: "", reading: false, failed: null, now: Date.now(), query: "", filter: "all", allRequests: false, causes: [], until: {}, me: me.id, filters: FILTERS,
   }),
   computed: {
     all() {
@@ -93,8 +97,17 @@ export default {
         return this.fits(g, this.filter) && words.every((word) => text.includes(word));
       });
     },
-    firstRequests() {
-      return this.allRequests ? this.requests : this.requests.slice(0, FIRST_REQUESTS);
+    awake() {
+      return this.requests.filter((r) => !this.until[r.id]);
+    },
+    /** What waits, the same folded into one line: {key, r (the oldest), all}. */
+    asked() {
+      const of = new Map(this.awake.map((r) => [r.id, r]));
+      const found = this.causes.map(({ key, ids }) => ({ key, all: ids.map((id) => of.get(id)).filter(Boolean) }));
+      return found.filter(({ all }) => all.length).map(({ key, all }) => ({ key, r: all[0], all }));
+    },
+    firstAsked() {
+      return this.allRequests ? this.asked : this.asked.slice(0, FIRST_REQUESTS);
     },
     stats() {
       const sum = (of) => this.all.reduce((total, g) => total + of(g), 0);
@@ -111,13 +124,15 @@ export default {
     },
   },
   mounted() {
+    this.stop = onSnoozed((until) => (this.until = until));
     this.timer = setInterval(() => (this.now = Date.now()), CLOCK_MS);
   },
   unmounted() {
     clearInterval(this.timer);
+    this.stop();
   },
   methods: {
-    when, whole, span, short, money, plural,
+    when, whole, span, short, money, plural, sameWords,
     iso: (ms) => new Date(ms).toISOString(),
     kind: (r) => REQUEST_KINDS[r.kind] ?? { label: r.kind, tag: "", weight: 1 },
     status: (g) => GROUP_STATUS[g.status] ?? { label: g.status, tag: "" },
@@ -137,21 +152,39 @@ export default {
       this.filter = "all";
     },
     /** What is new: changed cards, the order when it is another one, open requests when they are others. */
-    patch(cards, order, requests, more) {
+    patch(cards, order, requests, next) {
       for (const card of cards) this.cards[card.id] = card;
       if (order) {
-        this.order = order;
-        for (const id of Object.keys(this.cards)) if (!order.includes(id)) delete this.cards[id];
+        const news = new Set(order);
+        // What has ended stays, also when newer ones push it out of what the server tells by itself.
+        this.order = [...order, ...this.order.filter((id) => !news.has(id) && this.isEnded(this.cards[id]))];
+        const kept = new Set(this.order);
+        for (const id of Object.keys(this.cards)) if (!kept.has(id)) delete this.cards[id];
       }
       if (requests) {
-        const cost = (r) => r.blocked * this.kind(r).weight;
-        this.requests = requests.sort((a, b) => cost(b) - cost(a) || a.opened_at - b.opened_at);
+        const known = new Set(this.requests.map((r) => r.id)); // the order changes only when something opens or closes
+        const same = known.size === requests.length && requests.every((r) => known.has(r.id));
+        const of = new Map(requests.map((r) => [r.id, r]));
+        this.requests = same ? this.requests.map((r) => of.get(r.id)) : requests;
+        if (!same) this.causes = causesOf(requests, Date.now()).map(({ key, all }) => ({ key, ids: all.map((r) => r.id) }));
         document.title = `${requests.length ? `(${requests.length}) ` : ""}Groups · Claw Groups`;
       }
-      Object.assign(this, { more, now: Date.now(), loaded: true, failed: null });
+      if (!this.loaded) this.next = next; // later it is where this page has come to
+      Object.assign(this, { now: Date.now(), loaded: true, failed: null });
+    },
+    readOlder() {
+      this.reading = true;
+      this.$emit("older", this.next);
+    },
+    append(cards, next) {
+      const known = new Set(this.order);
+      for (const card of cards) this.cards[card.id] = card;
+      this.order = [...this.order, ...cards.map((card) => card.id).filter((id) => !known.has(id))];
+      Object.assign(this, { next, reading: false });
     },
     fail(sentence, hint) {
       this.failed = { sentence, hint };
+      this.reading = false;
     },
   },
 };

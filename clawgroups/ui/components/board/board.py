@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from nicegui.element import Element
+from nicegui.events import GenericEventArguments
 
 from clawgroups.ui.components.style import own_style
 
@@ -28,7 +30,19 @@ class Board(Element, component="board.js"):
         first = self._requests is None
         self._told, self._requests = cards, overview["requests"]
         if first or changed or order is not None or requests is not None:
-            self.run_method("patch", changed, order, requests, bool(overview["more"]))
+            self.run_method("patch", changed, order, requests, overview["next"])
+
+    def on_older(self, callback: Callable[[str], Awaitable[None]]) -> None:
+        """Somebody wants groups that ended before those that are shown; ``callback`` gets the cursor."""
+
+        async def heard(event: GenericEventArguments) -> None:
+            await callback(str(event.args or ""))
+
+        self.on("older", heard)
+
+    def append(self, older: dict[str, Any]) -> None:
+        """Shows them below the others."""
+        self.run_method("append", older["groups"], older["next"])
 
     def fail(self, sentence: str, hint: str) -> None:
         """Says that the groups cannot be read now; what was shown stays."""

@@ -1,14 +1,18 @@
 // One sub-agent in detail: who drives since when, what it does now, what it did, and the wheel.
 import { api } from "/claw/api.js";
 import { buttonsOf } from "/claw/choices.js";
+import { claimLine, whyNotAnswer } from "/claw/claims.js";
 import * as deeds from "/claw/deeds.js";
+import { others } from "/claw/faces.js";
 import { feedOf } from "/claw/feed.js";
 import { forget, keep, kept } from "/claw/kept.js";
 import { onKey } from "/claw/keys.js";
+import { whyNot } from "/claw/me.js";
 import { ME, room } from "/claw/room.js";
 import { resultOf, stepsOf } from "/claw/steps.js";
 import { sayError } from "/claw/say.js";
 import { LOOKS, REQUEST_KINDS, argumentLines, bytes, clock, lookOf, requestTitle, money, short, stateWords, time } from "/claw/words.js";
+import { when } from "/claw/when.js";
 import { TEMPLATE } from "/claw/drawer_template.js";
 
 const SETTLE_MS = 250;
@@ -19,10 +23,11 @@ const ENDED = new Set(["done", "failed", "cancelled"]);
 
 export default {
   props: { groupId: String },
+  components: { claimLine },
   template: TEMPLATE,
   data: () => ({
     id: null, tile: null, look: "gen", requests: [], detail: null, steps: [], result: "", files: null, problem: "", tab: "live",
-    live: { text: "", reasoning: "" }, rate: 0, now: Date.now(), message: "", sending: false, tabs: TABS,
+    there: others([]), live: { text: "", reasoning: "" }, rate: 0, now: Date.now(), message: "", sending: false, tabs: TABS,
   }),
   computed: {
     state() {
@@ -52,6 +57,7 @@ export default {
       return this.held && this.tile.driver.id === ME;
     },
     composerNote() {
+      if (whyNot("SteerAgent")) return whyNot("SteerAgent");
       if (this.ended) return `${this.tile.name} has ended; your words were not sent.`;
       if (this.held) return `${this.tile.driver.name} drives now; your words were not sent.`;
       const queued = this.detail?.steers.length;
@@ -75,24 +81,29 @@ export default {
       this.feed.subscribe((message) => this.hear(message)),
       room.on("select", (id) => this.open(id)),
       room.on("enter", () => this.$nextTick(() => this.$refs.title?.focus())),
-      onKey("t", "Take over the selected sub-agent", withTile((tile) => this.ended || deeds.takeOver(tile))),
-      onKey("p", "Pause or resume it", withTile((tile) => this.ended || deeds.pauseOrResume(tile))),
+      onKey("t", "Take over the selected sub-agent", withTile((tile) => this.ended || whyNot("TakeOver") || deeds.takeOver(tile))),
+      onKey("h", "Hand it back", withTile((tile) => whyNot("HandBack") || deeds.handBack(tile))),
+      onKey("p", "Pause or resume it", withTile((tile) => this.ended || whyNot("PauseAgent") || deeds.pauseOrResume(tile))),
       onKey("s", "Steer it", withTile(() => this.ended || this.$refs.steer?.focus())),
       onKey("Escape", "Close the drawer", () => this.close()),
     ];
     this.timer = setInterval(() => this.tick(), 500);
     if (room.selected) this.open(room.selected);
+    if (room.selected && new URLSearchParams(location.search).has("at")) this.$nextTick(() => this.pick("thread")); // a place in it
   },
   unmounted() {
     for (const stop of this.stops) stop();
     clearInterval(this.timer);
     clearTimeout(this.settling);
     if (this.id) this.feed.unwatch(this.id);
+    this.feed.look("");
   },
   methods: {
-    argumentLines, requestTitle, bytes, clock, money, short, time, buttonsOf,
+    argumentLines, requestTitle, bytes, clock, money, short, time, when, buttonsOf,
     kind: (r) => REQUEST_KINDS[r.kind] ?? { label: r.kind, tag: "" },
     color: (look) => `var(${LOOKS[look]?.color ?? "--dim"})`,
+    off: whyNot,
+    noAnswer: whyNotAnswer,
     draft: (id) => `${id}:steer:message`,
     open(id) {
       if (id === this.id) return;
@@ -103,6 +114,7 @@ export default {
         message: id ? kept(this.draft(id)) : "",
       });
       if (this.tab === "thread") this.$emit("thread", id ?? "");
+      this.feed.look(id);
       if (!id) return;
       this.feed.watch(id);
       this.read();
@@ -120,7 +132,7 @@ export default {
       else if (message.type === "snapshot") this.read(), this.load();
       else if (message.type === "batch") {
         const mine = message.tiles.includes(this.id);
-        if (mine || message.opened.length || message.closed.length) this.read();
+        if (mine || message.people || message.opened.length || message.closed.length) this.read();
         if (mine) this.settle();
       }
     },
@@ -128,6 +140,7 @@ export default {
       const { tiles, requests } = this.feed.state;
       this.tile = tiles.get(this.id) ?? null;
       this.requests = [...requests.values()].filter((r) => r.agent === this.id);
+      this.there = others(this.feed.state.people, this.id);
       if (this.tile) this.look = lookOf(this.tile, this.requests.length > 0);
       this.tick();
     },

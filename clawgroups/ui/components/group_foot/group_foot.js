@@ -8,7 +8,8 @@ export default {
   template: `
     <footer class="gfoot">
       <span class="num">{{ count }}</span>
-      <span class="gfoot-wide">Bars: tokens a second, last 60 s</span>
+      <span v-if="over" class="gfoot-over">{{ over }}: kept as it ended, read-only</span>
+      <span class="gfoot-wide gfoot-wall">Bars: tokens a second, last 60 s</span>
       <span class="gfoot-wide"><kbd class="kbd">J</kbd> <kbd class="kbd">K</kbd> next that needs you</span>
       <span class="gfoot-wide"><kbd class="kbd">T</kbd> take over</span>
       <span class="gfoot-wide"><kbd class="kbd">P</kbd> pause</span>
@@ -20,6 +21,9 @@ export default {
     count() {
       if (this.matching !== null && this.matching < this.total) return `${whole(this.matching)} of ${plural(this.total, "sub-agent")}`;
       return plural(this.total, "sub-agent");
+    },
+    over() {
+      return { finished: "Finished", cancelled: "Stopped" }[this.status] ?? "";
     },
     look() {
       if (this.phase !== "live") return "warn";

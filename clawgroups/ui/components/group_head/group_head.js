@@ -1,6 +1,8 @@
 // The group's header: is the whole healthy?
 import { groupDeed } from "/claw/deeds.js";
+import { others } from "/claw/faces.js";
 import { feedOf } from "/claw/feed.js";
+import { whyNot } from "/claw/me.js";
 import { GROUP_STATUS, LOOKS, ORDER, lookOf, money, short, whole } from "/claw/words.js";
 
 const EVERY_MS = 400;
@@ -21,15 +23,16 @@ export default {
         <div class="stat stats-speed" title="Tokens of all sub-agents together"><dd class="num">{{ short(speed) }}</dd><dt>tokens/s</dt></div>
         <div class="stat" v-if="group.cost || group.limits.budget_usd"><dd class="num">{{ money(group.cost) }}<small v-if="group.limits.budget_usd"> / {{ money(group.limits.budget_usd) }}</small></dd><dt>spend</dt></div>
       </dl>
+      <ul v-if="there.shown.length" class="faces" :aria-label="there.words" :title="there.words"><li v-for="f in there.shown" :key="f.id" class="face" :style="{ '--hue': f.hue }" :data-face="f.id" :title="f.name"><span aria-hidden="true">{{ f.initials }}</span><span class="sr">{{ f.name }}</span></li><li v-if="there.more" class="face face-more">+{{ there.more }}</li></ul>
       <div class="ghead-acts">
-        <button v-if="group.status === 'draft'" class="btn btn-primary" @click="deed('start')">Start</button>
-        <button v-if="group.status === 'running'" class="btn" @click="deed('pause')"><span aria-hidden="true">❚❚</span> Pause all</button>
-        <button v-if="group.status === 'paused'" class="btn btn-primary" @click="deed('resume')"><span aria-hidden="true">▶</span> Resume</button>
-        <button v-if="live" class="btn btn-danger" @click="deed('cancel')">Stop…</button>
+        <button v-if="group.status === 'draft'" class="btn btn-primary" :disabled="!!off('StartGroup')" :title="off('StartGroup')" @click="deed('start')">Start</button>
+        <button v-if="group.status === 'running'" class="btn" :disabled="!!off('PauseGroup')" :title="off('PauseGroup')" @click="deed('pause')"><span aria-hidden="true">❚❚</span> Pause all</button>
+        <button v-if="group.status === 'paused'" class="btn btn-primary" :disabled="!!off('ResumeGroup')" :title="off('ResumeGroup')" @click="deed('resume')"><span aria-hidden="true">▶</span> Resume</button>
+        <button v-if="live" class="btn btn-danger" :disabled="!!off('CancelGroup')" :title="off('CancelGroup')" @click="deed('cancel')">Stop…</button>
       </div>
     </div>
     <div v-else class="ghead"><span class="skeleton" style="width: 320px; height: 22px"></span></div>`,
-  data: () => ({ group: null, counts: {}, speed: 0 }),
+  data: () => ({ group: null, counts: {}, speed: 0, there: others([]) }),
   computed: {
     status() {
       return GROUP_STATUS[this.group.status];
@@ -55,8 +58,9 @@ export default {
   },
   methods: {
     whole, short, money,
+    off: whyNot,
     read() {
-      const { group, tiles, requests, rates } = this.feed.state;
+      const { group, tiles, requests, rates, people } = this.feed.state;
       if (!group) return;
       const asked = new Set([...requests.values()].map((request) => request.agent));
       const counts = {};
@@ -67,6 +71,7 @@ export default {
       let speed = 0;
       for (const { rate } of rates.values()) speed += rate;
       this.group = group;
+      this.there = others(people);
       this.counts = counts;
       this.speed = speed < 1 ? 0 : speed;
       document.title = `${asked.size ? `(${asked.size}) ` : ""}${group.name} · Claw Groups`;

@@ -1,70 +1,69 @@
 // The inbox: who needs me, what exactly do they ask, what does waiting cost.
+import { answerMany, choicesOf } from "/claw/answer_many.js";
+import { answered } from "/claw/answered.js";
 import { api } from "/claw/api.js";
-import { tellSettled } from "/claw/ask.js";
+import { ask, tellSettled } from "/claw/ask.js";
 import { buttonsOf } from "/claw/choices.js";
+import { claim, claimLine, dropClaim, giveTo, isAnothers, isMine, letGo, release, take, whyNotAnswer } from "/claw/claims.js";
 import { answer, isAnswering } from "/claw/deeds.js";
 import { feedOf } from "/claw/feed.js";
+import { template } from "/claw/inbox_template.js";
 import { forget, keep, kept, keptUnder } from "/claw/kept.js";
 import { onKey } from "/claw/keys.js";
+import { whyNot } from "/claw/me.js";
+import { causesOf, sameWords } from "/claw/rank.js";
 import { room } from "/claw/room.js";
 import { settledWords } from "/claw/settled.js";
+import { say } from "/claw/say.js";
+import { SNOOZES, forgetSnoozed, onSnoozed, snooze, wake } from "/claw/snooze.js";
+import { span } from "/claw/when.js";
 import { REQUEST_KINDS, argumentGist, argumentLines, clock, requestTitle } from "/claw/words.js";
 
 const NARROW = "(max-width: 700px)"; // where the drawer would cover the inbox
+const PAGE = 50; // rows shown at first, and how many more at a time
+const NAMED = 6; // sub-agents named under a folded cause
 const GONE_MS = 700; // an answered item stays so long that one sees it was taken
 
 export default {
   props: { groupId: String },
-  template: `
-    <section class="inbox" aria-label="Needs you">
-      <header class="pane-head"><h2>Needs you</h2>
-        <span class="count" :class="{ 'count-none': !live }" aria-live="polite" :aria-label="live + ' open'">{{ live }}</span>
-        <span class="pane-note" v-if="live > 1">by cost of waiting</span></header>
-      <div v-if="!loaded" class="inbox-loading" aria-busy="true"><div v-for="n in 3" :key="n" class="skeleton"></div></div>
-      <div v-else-if="!items.length" class="inbox-none"><span class="inbox-none-mark" aria-hidden="true">✓</span>
-        <strong>Nothing waits for you.</strong><span>{{ quiet }}</span></div>
-      <ol v-else class="inbox-list">
-        <li v-for="r in items" :key="r.id" class="item" :class="{ 'item-open': r.id === open, 'item-taken': taken[r.id], 'item-settled': settled[r.id] }"
-            :data-request="r.id" @click="choose(r)">
-          <div class="item-head">
-            <button type="button" class="item-name" :aria-expanded="String(r.id === open)" :aria-label="r.agent_name + ': ' + kind(r).label">{{ r.agent_name }}</button>
-            <span class="tag" :class="kind(r).tag">{{ kind(r).label }}</span>
-            <time class="num" :title="new Date(r.opened_at).toLocaleString()">{{ clock((now - r.opened_at) / 1000) }}</time></div>
-          <p class="item-title">{{ title(r) }}</p>
-          <pre v-if="code(r)" class="code item-code" :class="{ 'item-code-cut': r.id !== open }" :tabindex="r.id === open ? 0 : -1"
-               :aria-label="'Arguments of ' + r.tool">{{ code(r) }}</pre>
-          <p v-if="r.id === open && r.detail && r.kind !== 'question'" class="item-detail">{{ r.detail }}</p>
-          <p v-if="waiting(r)" class="item-blocked">{{ waiting(r) }}</p>
-          <div v-if="taken[r.id]" class="item-done">{{ taken[r.id] }}</div>
-          <div v-else-if="settled[r.id]" class="item-answer" @click.stop>
-            <p class="item-by" role="status">{{ settled[r.id].words }}</p>
-            <template v-if="drafts[r.id]"><label :for="'answer-' + r.id">Your words were not sent. They stay here until you put them away.</label>
-              <textarea :id="'answer-' + r.id" class="input" rows="2" readonly :value="drafts[r.id]"></textarea></template>
-            <button type="button" class="btn btn-small" @click="putAway(r)">Put away</button>
-          </div>
-          <template v-else>
-            <form v-if="r.id === open && r.kind === 'question'" class="item-answer" @submit.prevent="send(r)" @click.stop>
-              <label class="sr" :for="'answer-' + r.id">Your answer to {{ r.agent_name }}</label>
-              <textarea :id="'answer-' + r.id" class="input" rows="2" v-model="drafts[r.id]" placeholder="Your answer…" @input="keepDraft(r)"
-                        @keydown.ctrl.enter.prevent="send(r)" @keydown.meta.enter.prevent="send(r)"></textarea>
-              <button class="btn btn-small btn-primary" :disabled="!(drafts[r.id] || '').trim() || busy === r.id">Send</button>
-            </form>
-            <div class="item-acts" @click.stop>
-              <button v-for="b in buttons(r)" :key="b.key" type="button" class="btn btn-small" :class="b.look" :title="b.title" :disabled="busy === r.id"
-                      @click="act(r, b)">{{ b.label }}<kbd v-if="b.kbd && r.id === open" class="kbd" aria-hidden="true">{{ b.kbd }}</kbd></button>
-              <a v-if="r.kind === 'task'" class="btn btn-small btn-human" :href="'/agents/' + r.agent + '/drive'">Take the wheel</a>
-            </div>
-          </template>
-        </li>
-      </ol>
-    </section>`,
-  data: () => ({ items: [], loaded: false, open: null, now: Date.now(), drafts: {}, busy: null, taken: {}, settled: {}, status: "" }),
+  components: { answered, claimLine },
+  template,
+  data: () => ({
+    items: [], causes: [], loaded: false, open: null, now: Date.now(), drafts: {}, busy: null, taken: {}, settled: {}, status: "", off: whyNot("AnswerRequest"),
+    tab: "open", shown: PAGE, page: PAGE, unfolded: {}, picked: {}, until: {}, closings: 0,
+  }),
   computed: {
+    /** Everything in the order of its causes, which changes only when something opens or closes. */
+    rows() {
+      const of = new Map(this.items.map((r) => [r.id, r]));
+      const asleep = this.tab === "snoozed";
+      const made = [];
+      for (const { key, ids } of this.causes) {
+        const all = ids.map((id) => of.get(id)).filter((r) => r && Boolean(this.until[r.id]) === asleep);
+        const same = all.filter((r) => !this.taken[r.id] && !this.settled[r.id]);
+        const folded = same.length > 1;
+        if (folded) made.push({ key, all: same });
+        for (const r of folded && !this.unfolded[key] ? all.filter((one) => !same.includes(one)) : all) made.push({ key: r.id, r, inside: folded });
+      }
+      return made;
+    },
+    asleep() {
+      return this.items.filter((r) => this.until[r.id] && !this.settled[r.id]);
+    },
+    chosen() {
+      return this.items.filter((r) => this.picked[r.id] && !this.taken[r.id] && !this.settled[r.id] && Boolean(this.until[r.id]) === (this.tab === "snoozed"));
+    },
     live() {
-      return this.items.filter((r) => !this.settled[r.id]).length;
+      return this.items.filter((r) => !this.settled[r.id] && !this.until[r.id]).length;
     },
     quiet() {
       return { finished: "The group has finished.", cancelled: "The group was stopped.", paused: "The group is paused.", draft: "The group has not started." }[this.status] ?? "Questions, approvals and trouble show up here.";
+    },
+  },
+  watch: {
+    /** What was begun there is put away: others may answer it. */
+    open(now, before) {
+      if (before) letGo(before);
     },
   },
   mounted() {
@@ -77,6 +76,10 @@ export default {
       onKey("j", "Next that needs you", step(1)),
       onKey("k", "The one before", step(-1)),
       onKey("a", "Approve, accept or answer", () => this.byKey(["approve", "accept", "run_again", "raise", "retry", "answer"])),
+      onSnoozed((until) => (this.until = until)),
+      onKey("x", "Select it, for one answer to many", () => this.withOpen((all) => this.pick(all))),
+      onKey("z", "Snooze it", () => this.withOpen((all) => this.sleep(all))),
+      onKey("c", "Claim it, take it, or let it go", () => this.off || this.withOpen((all) => this.claimKey(all))),
       onKey("d", "Deny or send back", () => this.byKey(["deny", "reject", "leave", "fail"])),
     ];
     this.timer = setInterval(() => (this.now = this.feed.now()), 1000);
@@ -87,7 +90,20 @@ export default {
     clearInterval(this.timer);
   },
   methods: {
-    clock,
+    clock, choicesOf, giveTo, sameWords, wake,
+    no: whyNotAnswer,
+    harmful: (choice) => ["deny", "reject", "fail"].includes(choice.id),
+    sameTitle: (r) => (r.kind === "question" ? r.detail || r.title : requestTitle(r)),
+    names(all) {
+      const names = [...new Set(all.map((r) => r.agent_name))];
+      const others = all.filter(isAnothers).length;
+      const text = names.length > NAMED ? `${names.slice(0, NAMED).join(", ")} and ${names.length - NAMED} more` : names.join(", ");
+      return others ? `${text} · other people have ${others}` : text;
+    },
+    wakes(r) {
+      const until = this.until[r.id];
+      return until === "back" ? "Wakes when you come back." : `Wakes in ${span(Math.max(0, until - Date.now()))}.`;
+    },
     kind: (r) => REQUEST_KINDS[r.kind] ?? { label: r.kind, tag: "", weight: 1 },
     title: (r) => (r.kind === "question" ? r.detail || r.title : requestTitle(r)),
     waiting(r) {
@@ -106,33 +122,43 @@ export default {
       }
       else if (message.type === "batch") {
         for (const r of this.items) if (message.closed.includes(r.id) && !isAnswering(r.id)) this.settle(r);
-        if (message.opened.length || message.closed.length) this.read();
-        else if (message.group) this.status = this.feed.state.group.status;
+        message.closed.forEach(dropClaim);
+        if (message.closed.length) this.closings += 1;
+        if (message.opened.length || message.closed.length) return this.read();
+        for (const id of message.changed) if (isAnothers(this.feed.state.requests.get(id) ?? {})) dropClaim(id);
+        if (message.changed.length) this.items = this.items.map((r) => this.feed.state.requests.get(r.id) ?? r); // nothing moves
+        if (message.group) this.status = this.feed.state.group.status;
       }
     },
     read() {
       const { group, requests } = this.feed.state;
-      const cost = (r) => r.blocked * this.kind(r).weight;
       const before = this.items.findIndex((r) => r.id === this.open);
-      const sorted = [...requests.values()].sort((a, b) => cost(b) - cost(a) || a.opened_at - b.opened_at);
       const leaving = this.items.filter((r) => (this.taken[r.id] || this.settled[r.id]) && !requests.has(r.id));
-      this.items = [...sorted, ...leaving];
-      for (const r of sorted) this.drafts[r.id] ??= kept(`answer:${r.id}`);
+      const ranked = causesOf([...requests.values(), ...leaving], this.feed.now());
+      this.causes = ranked.map(({ key, all }) => ({ key, ids: all.map((r) => r.id) }));
+      this.items = ranked.flatMap(({ all }) => all);
+      this.picked = Object.fromEntries(Object.keys(this.picked).filter((id) => requests.has(id)).map((id) => [id, true]));
+      forgetSnoozed(this.groupId, requests);
+      for (const r of requests.values()) this.drafts[r.id] ??= kept(`answer:${r.id}`);
       if (!this.loaded) this.recall();
       this.loaded = true;
       this.status = group.status;
       this.now = this.feed.now();
-      if (this.open && !this.items.some((r) => r.id === this.open)) this.open = null;
+      if (this.open && !this.items.some((r) => r.id === this.open) && !this.rows.some((row) => row.key === this.open)) this.open = null;
       if (before < 0 && this.open === null && room.selected) this.follow(room.selected);
     },
     /** Somebody else settled it. One that is being looked at or answered stays, and says by whom; no word is lost. */
     async settle(r) {
       if (this.taken[r.id] || this.settled[r.id]) return;
+      dropClaim(r.id);
       const words = settledWords(r, this.drafts[r.id]);
       words.then((found) => found && tellSettled(r.id, found));
       if (r.id !== this.open && !(this.drafts[r.id] ?? "").trim()) return;
       this.settled = { ...this.settled, [r.id]: { words: "Settled meanwhile…" } };
-      if (!this.items.some((one) => one.id === r.id)) this.items = [...this.items, r];
+      if (!this.items.some((one) => one.id === r.id)) {
+        this.items = [...this.items, r];
+        this.causes = [...this.causes, { key: r.id, ids: [r.id] }];
+      }
       const found = await words;
       if (!found) return this.putAway(r); // they were sent, and the page left before it heard of it
       if (this.settled[r.id]) this.settled[r.id].words = found;
@@ -157,6 +183,7 @@ export default {
     },
     keepDraft(r) {
       keep(`answer:${r.id}`, this.drafts[r.id]);
+      this.begin(r);
     },
     follow(agent) {
       const first = this.items.find((r) => r.agent === agent);
@@ -166,23 +193,86 @@ export default {
       this.open = r.id;
       if (!matchMedia(NARROW).matches) room.select(r.agent);
     },
+    chooseSame(row) {
+      this.open = row.key;
+    },
     show(r, focus = false) {
-      this.open = r.id;
+      const cause = this.causes.find(({ ids }) => ids.includes(r.id));
+      if (cause) this.unfolded = { ...this.unfolded, [cause.key]: true };
+      this.lead(r.id, focus);
+    },
+    /** Opens a row and brings it into sight. */
+    lead(key, focus) {
+      this.open = key;
+      const at = this.rows.findIndex((row) => row.key === key);
+      if (at >= this.shown) this.shown = (Math.floor(at / PAGE) + 1) * PAGE;
       this.$nextTick(() => {
-        const item = this.$el.querySelector(`[data-request="${CSS.escape(r.id)}"]`);
+        const item = this.$el.querySelector(`[data-request="${CSS.escape(key)}"], [data-cause="${CSS.escape(key)}"]`);
         item?.scrollIntoView({ block: "nearest" });
         if (focus) item?.querySelector(".item-name").focus({ preventScroll: true });
       });
     },
     step(by) {
-      if (!this.items.length) return;
-      const at = this.items.findIndex((r) => r.id === this.open);
-      const next = this.items[at < 0 ? (by > 0 ? 0 : this.items.length - 1) : (at + by + this.items.length) % this.items.length];
-      this.show(next, true);
-      room.select(next.agent);
+      if (this.tab === "answered" || !this.rows.length) return;
+      const { length } = this.rows;
+      const at = this.rows.findIndex((row) => row.key === this.open);
+      const next = this.rows[at < 0 ? (by > 0 ? 0 : length - 1) : (at + by + length) % length];
+      this.lead(next.key, true);
+      if (next.r) room.select(next.r.agent);
+    },
+    turn(tab) {
+      Object.assign(this, { tab, shown: PAGE, open: null, picked: {} });
+    },
+    fold(row) {
+      this.unfolded = { ...this.unfolded, [row.key]: !this.unfolded[row.key] };
+      this.open = row.key;
+    },
+    /** What the keys mean: the open item, or all of a folded cause. */
+    withOpen(act) {
+      const row = this.tab === "answered" ? null : this.rows.find((one) => one.key === this.open);
+      const all = row?.all ?? (row && !this.taken[row.r.id] && !this.settled[row.r.id] ? [row.r] : []);
+      return all.length ? act(all) : undefined;
+    },
+    allPicked(all) {
+      return all.every((r) => this.picked[r.id]);
+    },
+    pick(all) {
+      const off = this.allPicked(all);
+      const rest = Object.fromEntries(Object.entries(this.picked).filter(([id]) => !all.some((r) => r.id === id)));
+      this.picked = off ? rest : { ...rest, ...Object.fromEntries(all.map((r) => [r.id, true])) };
+    },
+    async many(all, choice) {
+      const done = await answerMany(all, choice);
+      if (done) this.picked = {};
+    },
+    async sleep(all) {
+      const given = await ask({
+        title: all.length > 1 ? `Snooze these ${all.length}?` : `Snooze ${all[0].agent_name}?`,
+        text: "It stays open for everybody else, and comes back here by itself.",
+        fields: [{ name: "until", label: "For how long", type: "choice", options: SNOOZES }],
+        act: "Snooze",
+      });
+      if (!given) return;
+      this.picked = {};
+      this.open = null;
+      snooze(all.map((r) => r.id), given.until);
+    },
+    async claimKey(all) {
+      const act = all.every(isMine) ? release : take;
+      for (const r of all) await act(r);
+    },
+    begin(r) {
+      if (!isAnothers(r)) claim(r);
     },
     byKey(wanted) {
+      if (this.off || this.tab === "answered") return;
+      const row = this.rows.find((one) => one.key === this.open);
+      if (row?.all) {
+        const choice = choicesOf(row.all).find((one) => wanted.includes(one.id));
+        return choice && this.many(row.all, choice);
+      }
       const r = this.items.find((one) => one.id === this.open);
+      if (r && isAnothers(r)) return say({ sentence: whyNotAnswer(r), hint: "Press C to take it." });
       const button = r && !this.taken[r.id] && !this.settled[r.id] && this.buttons(r).find((b) => wanted.includes(b.choice.id) && b.given.scope !== "tool" && b.given.scope !== "group");
       if (button) return this.act(r, button);
       const box = r && this.$el.querySelector(`#answer-${CSS.escape(r.id)}`);
@@ -205,7 +295,7 @@ export default {
     },
     async give(r, choice, given) {
       this.busy = r.id;
-      const at = this.items.findIndex((one) => one.id === r.id);
+      const at = this.rows.findIndex((row) => row.key === r.id);
       const done = await answer(r, choice, given);
       this.busy = null;
       if (!done) return;
@@ -217,7 +307,7 @@ export default {
         this.taken = rest;
         const had = this.open === r.id;
         this.read();
-        if (had && this.items.length) this.show(this.items[Math.min(at, this.items.length - 1)]);
+        if (had && this.rows.length) this.lead(this.rows[Math.min(Math.max(at, 0), this.rows.length - 1)].key);
       }, GONE_MS);
     },
   },

@@ -1,5 +1,6 @@
 // Who can do work here. What a member says of itself, and what a test of it answered, is text of strangers.
 import { ask } from "/claw/ask.js";
+import { whyNot } from "/claw/me.js";
 import { plural } from "/claw/words.js";
 import { when, whole } from "/claw/when.js";
 
@@ -28,8 +29,8 @@ export default {
       <div class="member-price"><template v-if="m.model"><span class="member-term">Price per million</span>
         <b class="num">{{ free(m) ? "not set" : price(m.model.price_in || 0) + " in" }}</b><span v-if="!free(m)" class="member-term num">{{ price(m.model.price_out || 0) }} out<template v-if="m.model.price_cached"> · {{ price(m.model.price_cached) }} cached</template></span></template></div>
       <div class="member-acts">
-        <button v-if="m.kind !== 'person'" type="button" class="btn btn-small" :disabled="trying(m)" :aria-label="'Test ' + m.name" @click="$emit('test', { id: m.id })">{{ trying(m) ? "Testing…" : "Test" }}</button>
-        <button v-if="!m.bundled && m.id !== you" type="button" class="btn btn-small btn-ghost btn-no" :aria-label="'Remove ' + m.name" @click="remove(m)">Remove…</button></div>
+        <button v-if="m.kind !== 'person'" type="button" class="btn btn-small" :disabled="trying(m) || !!off('test')" :title="off('test')" :aria-label="'Test ' + m.name" @click="$emit('test', { id: m.id })">{{ trying(m) ? "Testing…" : "Test" }}</button>
+        <button v-if="!m.bundled && m.id !== you" type="button" class="btn btn-small btn-ghost btn-no" :disabled="!!off('members')" :title="off('members')" :aria-label="'Remove ' + m.name" @click="remove(m)">Remove…</button></div>
       <div v-if="m.kind !== 'person'" class="member-health" role="status" :data-health="state(m)">
         <i class="dot" aria-hidden="true"></i>
         <span v-if="trying(m)">Being tried…</span>
@@ -48,6 +49,7 @@ export default {
   },
   methods: {
     price, when, whole,
+    off: whyNot,
     look: (m) => KINDS[m.kind] ?? "",
     free: (m) => !m.model.price_in && !m.model.price_out,
     trying(m) {

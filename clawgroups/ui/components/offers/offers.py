@@ -10,9 +10,9 @@ from nicegui.events import GenericEventArguments
 
 from clawgroups.dispatcher.dispatcher import Dispatcher
 from clawgroups.errors import ClawError, LinkError
-from clawgroups.group.draft import LOCAL_ADMIN
 from clawgroups.group.members import Member, MemberKind, ModelConfig
 from clawgroups.ui.components.style import own_style
+from clawgroups.ui.person import person
 from clawgroups.ui.shell import report, say
 
 NAME_LONGEST = 120
@@ -62,7 +62,7 @@ class Offers(Element, component="offers.js"):
         wanted = Member(
             id="", name=offer["name"][:NAME_LONGEST], kind=MemberKind.MODEL, description=about, model=config
         )
-        member = await self._house.registry.add(wanted, "", LOCAL_ADMIN)
+        member = await self._house.registry.add(wanted, "", person().id)
         say(f"{member.name} is a member now.", "It can conduct groups and work in them.", kind="ok")
         if self._on_added is not None:
             await self._on_added(member)

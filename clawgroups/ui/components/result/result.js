@@ -1,7 +1,9 @@
 // What the group made. Files come as downloads; text is read on the page, drawn by the server's markdown element.
 import { api } from "/claw/api.js";
+import { ExportLinks } from "/claw/exports.js";
 import { feedOf } from "/claw/feed.js";
 import { resultOf } from "/claw/steps.js";
+import { views } from "/claw/views.js";
 import { bytes } from "/claw/words.js";
 
 const FAR = Number.MAX_SAFE_INTEGER; // later than any event
@@ -9,6 +11,7 @@ const READABLE = /\.(md|markdown|txt|json|csv|log|py|toml|ya?ml|patch|diff)$/i;
 const OVER = new Set(["finished", "cancelled"]);
 
 export default {
+  components: { ExportLinks },
   props: { groupId: String },
   emits: ["read"],
   template: `
@@ -24,7 +27,7 @@ export default {
             <span class="num dim">{{ bytes(f.bytes) }}</span>
             <a class="btn btn-icon btn-small btn-ghost" :href="href(f)" :download="f.path.split('/').at(-1)" :aria-label="'Download ' + f.path" title="Download">↓</a></li></ul>
           <p v-if="problem" class="drawer-problem" role="alert">{{ problem }}</p></div>
-        <div class="result-part"><h2>Record</h2><a :href="'/api/v1/groups/' + groupId + '/export'">Everything that happened, as JSON lines ↓</a></div>
+        <div class="result-part"><h2>Record</h2><export-links :group-id="groupId"></export-links></div>
       </aside>
       <div class="result-page"><slot></slot>
         <p v-if="!reading && files" class="blank-text result-hint">{{ files.some(readable) ? "Choose a file to read it here." : "" }}</p></div>
@@ -33,21 +36,18 @@ export default {
   mounted() {
     this.feed = feedOf(this.groupId);
     this.stop = this.feed.subscribe((m) => (m.type === "snapshot" || (m.type === "batch" && m.group)) && this.look());
-    document.addEventListener("claw:view", this.shown);
+    this.unview = views.watch((view) => view === "result" && this.load());
     if (this.feed.state.group) this.look();
   },
   unmounted() {
     this.stop();
-    document.removeEventListener("claw:view", this.shown);
+    this.unview();
   },
   methods: {
     bytes,
     readable: (file) => READABLE.test(file.path),
     href(file) {
       return `/api/v1/groups/${this.groupId}/files/${file.path.split("/").map(encodeURIComponent).join("/")}`;
-    },
-    shown() {
-      this.load();
     },
     look() {
       const over = OVER.has(this.feed.state.group.status);

@@ -70,6 +70,9 @@ export default {
       :data-kind="block.kind" :data-seq="block.seq">
       <header><h3>{{ block.title }}</h3><span v-if="block.tag" class="tag" :class="block.tagClass">{{ block.tag }}</span>
         <span v-if="block.step" class="dim">step {{ block.step }}</span>
+        <span v-if="canBranch && block.step && !block.unfinished" class="branch"><button type="button" class="branch-act" :title="'A new sub-agent that goes on from the end of step ' + block.step"
+          :data-fork="block.step" @click="$emit('branch', {step: block.step, instead: false})">Fork from here</button><button v-if="canRewind" type="button" class="branch-act"
+          :title="'A fork from the end of step ' + block.step + ' takes its place'" :data-rewind="block.step" @click="$emit('branch', {step: block.step, instead: true})">Rewind to here</button></span>
         <time v-if="block.at" :datetime="iso(block.at)" :title="full(block.at)">{{ clock(block.at) }}</time></header>
       <p v-if="block.unfinished" class="mark">{{ block.mark }}
         <button v-if="canUse && block.raw" type="button" class="btn btn-small" @click="$emit('use', {text: block.raw})">Use as a start</button></p>
@@ -98,15 +101,16 @@ export default {
       <div class="words">{{ live.text }}<span class="caret" aria-hidden="true"></span></div>
     </article>
   </div>
-  <button v-if="unseen" type="button" class="btn btn-small thread-new" @click="toEnd">New lines ↓</button>
+  <button v-if="unseen || ahead" type="button" class="btn btn-small thread-new" @click="toEnd">{{ ahead ? "To the last lines" : "New lines" }} ↓</button>
 </section>`,
-  props: { groupId: String, agentId: String, compact: Boolean, canUse: Boolean, openCalls: Object },
-  emits: ["moved", "use"],
+  props: { groupId: String, agentId: String, compact: Boolean, canUse: Boolean, openCalls: Object, canBranch: Boolean, canRewind: Boolean },
+  emits: ["moved", "use", "branch"],
   data: () => ({
     items: [], // frozen entries, oldest first
     live: { text: "", reasoning: "" },
     tile: null,
     older: false,
+    ahead: false, // there are newer lines that were not read: the page was opened at a place in the middle
     loading: true,
     problem: "",
     unseen: false,
@@ -141,7 +145,9 @@ export default {
     this.feed = feedOf(this.groupId);
     this.leave = this.feed.subscribe((message) => this.hear(message));
     this.feed.watch(this.agentId);
-    await this.load(`before=${FAR}&limit=${PAGE}`, "start");
+    const at = this.placeAsked();
+    if (at) await this.loadAround(at);
+    else await this.load(`before=${FAR}&limit=${PAGE}`, "start");
   },
   unmounted() {
     this.gone = true;
@@ -164,6 +170,34 @@ export default {
       } finally {
         this.loading = false;
       }
+    },
+    /** The event that the page's address names in this sub-agent's thread; 0: none. */
+    placeAsked() {
+      const asked = new URLSearchParams(location.search);
+      return asked.get("agent") === this.agentId ? Number(asked.get("at")) || 0 : 0;
+    },
+    /** Shows the lines around one event, wherever in the thread it is. The lines behind them come when scrolled to. */
+    async loadAround(at) {
+      this.pinned = false;
+      this.ahead = true; // no line that is written now may come in between
+      const before = await this.load(`before=${at + 1}&limit=${PAGE / 2}`, "start");
+      if (before) await this.loadAhead();
+      this.$nextTick(() => this.showPlace(at));
+    },
+    async loadAhead() {
+      if (this.readingAhead) return;
+      this.readingAhead = true;
+      const last = this.items.length ? this.items[this.items.length - 1].seq : 0;
+      const body = await this.load(`after=${last}&limit=${PAGE}`, "ahead");
+      if (body) this.ahead = Boolean(body.next);
+      this.readingAhead = false;
+    },
+    showPlace(at) {
+      const blocks = [...(this.$refs.scroll?.querySelectorAll("[data-seq]") ?? [])];
+      const found = blocks.filter((block) => Number(block.dataset.seq) <= at).at(-1);
+      if (!found) return;
+      found.classList.add("thread-found");
+      found.scrollIntoView({ block: "center" });
     },
     merge(entries, where) {
       const known = new Map(this.items.map((item) => [item.key, item]));
@@ -203,6 +237,7 @@ export default {
       this.readingOlder = false;
     },
     async loadNewer() {
+      if (this.ahead) return;
       if (this.readingNewer) {
         this.again = true;
         return;
@@ -255,12 +290,18 @@ export default {
       this.pinned = box.scrollTop + box.clientHeight >= box.scrollHeight - 48;
       if (this.pinned) this.unseen = false;
       if (box.scrollTop < 160 && this.older) this.loadOlder();
+      if (this.pinned && this.ahead) this.loadAhead();
     },
     stick() {
       if (this.pinned && this.$refs.scroll) this.$refs.scroll.scrollTop = this.$refs.scroll.scrollHeight;
     },
-    toEnd() {
+    async toEnd() {
       this.pinned = true;
+      if (this.ahead) {
+        this.ahead = false;
+        this.items = [];
+        await this.load(`before=${FAR}&limit=${PAGE}`, "start");
+      }
       this.unseen = false;
       this.stick();
       this.$refs.scroll.focus();

@@ -26,6 +26,7 @@ class Thread(Element, component="thread.js"):
         self._props["compact"] = compact
         self._props["can-use"] = can_use
         self._props["open-calls"] = {}
+        self._props["can-branch"] = self._props["can-rewind"] = False
 
     def show(self, *, open_calls: dict[str, str], can_use: bool) -> None:
         """What the page knows better than the thread itself."""
@@ -33,6 +34,20 @@ class Thread(Element, component="thread.js"):
             self._props["open-calls"] = open_calls
             self._props["can-use"] = can_use
             self.update()
+
+    def offer_branches(self, *, fork: bool, rewind: bool) -> None:
+        """Whether each step offers to be forked from, or to be rewound to."""
+        if (self._props["can-branch"], self._props["can-rewind"]) != (fork, rewind):
+            self._props["can-branch"], self._props["can-rewind"] = fork, rewind
+            self.update()
+
+    def on_branch(self, callback: Callable[[int, bool], Awaitable[None]]) -> None:
+        """The person wants a fork from the end of a step, or (True) to go back to it."""
+
+        async def branch(event: GenericEventArguments) -> None:
+            await callback(int(event.args.get("step", 0)), bool(event.args.get("instead")))
+
+        self.on("branch", branch, args=["step", "instead"])
 
     def on_moved(self, callback: Callable[[], Awaitable[None]]) -> None:
         """The sub-agent's state changed, or one of its requests: the page should look again."""

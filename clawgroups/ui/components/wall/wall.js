@@ -1,8 +1,8 @@
 // The wall: stable tiles in groups by role. Tiles never move; what the filter leaves out only fades.
 import { feedOf } from "/claw/feed.js";
 import { Hover } from "/claw/hover.js";
-import { onKey } from "/claw/keys.js";
 import { room } from "/claw/room.js";
+import { sieve } from "/claw/sieve.js";
 import { BAR_MS, Tile } from "/claw/tile.js";
 import { LOOKS, ORDER, lookOf, plural, whole } from "/claw/words.js";
 
@@ -10,29 +10,18 @@ const SAMPLE_MS = 500;
 const HEADS_MS = 250;
 const LEAST_TOP = 8; // tokens a second that a full bar stands for, at least
 const MOST_LIVE = 320; // the feed tells the text of no more
-const LEGEND = ["gen", "tool", "wait", "att", "hum", "bad", "done"];
-const SAME_CHIP = { queued: "wait", paused: "wait", off: "done" };
 
 export default {
   props: { groupId: String },
   template: `
     <section class="wall" aria-label="Sub-agents">
-      <Teleport defer to="#room-bar"><div class="wall-bar">
-        <label class="wall-filter"><span class="sr">Filter sub-agents</span>
-          <input ref="filter" class="input" type="search" placeholder="Filter by name, task, driver…" v-model="text"
-                 @input="refilter" @keydown.escape.prevent="clear" autocomplete="off" spellcheck="false">
-          <kbd class="kbd" aria-hidden="true">/</kbd></label>
-        <div class="wall-legend" role="group" aria-label="Show only">
-          <button v-for="key in legend" :key="key" type="button" class="chip chip-look" :data-look="key"
-                  :aria-pressed="String(shown.has(key))" @click="toggle(key)">
-            <i class="dot"></i>{{ looks[key].label }}<span v-if="counts[key]" class="num chip-n">{{ counts[key] }}</span></button>
-        </div>
+      <Teleport defer to="#wall-size">
         <div class="seg wall-density" role="group" aria-label="Size of the tiles">
           <button v-for="size in ['S', 'M', 'L']" :key="size" type="button" :aria-pressed="String(density === size)"
                   :aria-label="{S: 'Small tiles', M: 'Medium tiles', L: 'Large tiles with live text'}[size]"
                   @click="resize(size)">{{ size }}</button>
         </div>
-      </div></Teleport>
+      </Teleport>
       <div v-if="phase === 'loading'" class="wall-loading" aria-busy="true" aria-label="Loading">
         <div v-for="n in 48" :key="n" class="skeleton"></div></div>
       <div v-else-if="phase === 'gone'" class="blank" role="alert"><div class="blank-title">This group cannot be watched</div>
@@ -44,8 +33,7 @@ export default {
     </section>`,
   data: () => ({
     density: localStorage.getItem("claw-density") || "M",
-    text: "", shown: new Set(), phase: "loading", reason: "", total: 0, status: "",
-    legend: LEGEND, looks: LOOKS, counts: {}, stale: false,
+    phase: "loading", reason: "", total: 0, status: "", stale: false,
   }),
   computed: {
     empty() {
@@ -64,7 +52,7 @@ export default {
     this.stops = [
       this.feed.subscribe((message) => this.hear(message)),
       room.on("select", (id) => this.mark(id)),
-      onKey("/", "Filter the wall", () => this.$refs.filter.focus()),
+      sieve.watch(() => this.refilter()),
     ];
     this.visible = new IntersectionObserver((entries) => this.seen(entries), { root: this.$refs.field, rootMargin: "80px" });
     this.hover = new Hover(this.$refs.field, this.feed, (id) => this.tiles.get(id));
@@ -116,7 +104,7 @@ export default {
       this.total = this.tiles.size;
       const grown = this.tiles.size !== known;
       if (grown) this.mark(room.selected);
-      if (grown || this.text || this.shown.size) this.refilter();
+      if (grown || !sieve.open) this.refilter();
     },
     count() {
       this.asked = new Map();
@@ -148,12 +136,6 @@ export default {
     writeHeads(force) {
       if (this.phase !== "live" || (document.hidden && !force)) return;
       for (const group of this.groups.values()) group.write(this.feed.state.rates);
-      const counts = {};
-      for (const tile of this.tiles.values()) {
-        const chip = chipOf(tile.look);
-        counts[chip] = (counts[chip] ?? 0) + 1;
-      }
-      if (LEGEND.some((key) => counts[key] !== this.counts[key])) this.counts = counts;
     },
     sample() {
       if (document.hidden) return;
@@ -214,23 +196,10 @@ export default {
       to.focus();
     },
     // --- filter and size ---
-    toggle(key) {
-      const shown = new Set(this.shown);
-      if (!shown.delete(key)) shown.add(key);
-      this.shown = shown;
-      this.refilter();
-    },
-    clear(event) {
-      if (this.text) {
-        this.text = "";
-        this.refilter();
-      } else event.target.blur();
-    },
     refilter() {
-      const words = this.text.trim().toLowerCase().split(/\s+/).filter(Boolean);
       let matching = 0;
       for (const tile of this.tiles.values()) {
-        const fits = (!this.shown.size || this.shown.has(chipOf(tile.look))) && words.every((word) => tile.found.includes(word));
+        const fits = sieve.fits(tile.found, tile.look);
         tile.element.classList.toggle("tile-out", !fits);
         matching += fits;
       }
@@ -262,8 +231,6 @@ export default {
     },
   },
 };
-
-const chipOf = (look) => SAME_CHIP[look] ?? look;
 
 function makeGroup(key, field) {
   const section = document.createElement("section");

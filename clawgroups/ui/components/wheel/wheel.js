@@ -1,4 +1,6 @@
 // The banner of the take-over screen. It keeps the lease while the person is active here, and counts it down.
+import { driveKeys } from "/claw/drive_keys.js";
+import { whyNot } from "/claw/me.js";
 import { timeOfDay } from "/claw/words.js";
 
 const RENEW_MS = 15000;
@@ -15,15 +17,16 @@ export default {
       <span class="wheel-facts num">{{ facts }}</span></div>
     <ul v-if="wheel.mode === 'handing_over'" class="wheel-proof"><li class="is-ok">Nothing that {{ former }} writes is accepted any more (epoch {{ wheel.epoch }})</li>
       <li class="is-open">Its model call or program is being stopped</li><li class="is-open">Its processes are being looked for</li></ul>
-    <ul v-else-if="wheel.mode === 'mine'" class="wheel-proof"><li v-for="fact in proof" :key="fact" class="is-ok">{{ fact }}</li></ul>
+    <ul v-else-if="wheel.mode === 'mine'" class="wheel-proof"><li v-for="fact in proof" :key="fact" :class="clean ? 'is-ok' : 'is-open'">{{ fact }}</li>
+      <li v-if="wheel.proof" class="wheel-more"><details><summary>What was looked for</summary><dl><template v-for="[name, value] in looked" :key="name"><dt>{{ name }}</dt><dd>{{ value }}</dd></template></dl></details></li></ul>
     <p class="wheel-note" :class="{low: low || wheel.lapsed}">{{ note }}</p>
   </div>
   <div v-if="wheel.mode === 'mine' && wheel.lease_until" class="wheel-lease" :class="{low}" :title="'Lease until ' + clock(wheel.lease_until)">
     <span class="wheel-left num">{{ left }}</span><span class="wheel-track"><i :style="{width: share + '%'}"></i></span><span class="dim">lease until {{ clock(wheel.lease_until) }}</span></div>
   <div class="wheel-acts">
     <template v-if="wheel.mode === 'free'">
-      <button type="button" class="btn btn-human" data-act="now" @click="act('now')">Take over now<span class="kbd" aria-hidden="true">T</span></button>
-      <button v-if="wheel.can_wait" type="button" class="btn" data-act="after_step" @click="act('after_step')">After this step</button>
+      <button type="button" class="btn btn-human" data-act="now" :disabled="!!off('TakeOver')" :title="off('TakeOver')" @click="act('now')">Take over now<span class="kbd" aria-hidden="true">T</span></button>
+      <button v-if="wheel.can_wait" type="button" class="btn" data-act="after_step" :disabled="!!off('TakeOver')" :title="off('TakeOver')" @click="act('after_step')">After this step</button>
     </template>
     <template v-if="wheel.mode === 'asked'">
       <button type="button" class="btn btn-human" data-act="now" @click="act('now')">Take over now instead</button>
@@ -32,8 +35,8 @@ export default {
     <button v-if="wheel.mode === 'mine' && low" type="button" class="btn btn-primary" data-act="alive" @click="act('alive')">I am still here</button>
     <button v-if="wheel.mode === 'mine'" type="button" class="btn btn-human" data-act="give" @click="act('give')">Hand back…<span class="kbd" aria-hidden="true">H</span></button>
     <template v-if="wheel.mode === 'free' || wheel.mode === 'asked'">
-      <button v-if="wheel.state === 'paused' || wheel.pausing" type="button" class="btn" data-act="resume" @click="act('resume')">Resume</button>
-      <button v-else-if="wheel.state !== 'handing_over'" type="button" class="btn" data-act="pause" @click="act('pause')">Pause</button>
+      <button v-if="wheel.state === 'paused' || wheel.pausing" type="button" class="btn" data-act="resume" :disabled="!!off('ResumeAgent')" :title="off('ResumeAgent')" @click="act('resume')">Resume</button>
+      <button v-else-if="wheel.state !== 'handing_over'" type="button" class="btn" data-act="pause" :disabled="!!off('PauseAgent')" :title="off('PauseAgent')" @click="act('pause')">Pause</button>
     </template>
   </div>
 </section>`,
@@ -92,16 +95,32 @@ export default {
       const took = proof.after_ms < 1000 ? `${proof.after_ms} ms` : `${(proof.after_ms / 1000).toFixed(1)} s`;
       return [`${this.former} stands still: ${call}`, found, `proved ${took} after you took over`];
     },
+    clean() {
+      return !this.wheel.proof || this.wheel.proof.processes === 0;
+    },
+    looked() {
+      const proof = this.wheel.proof;
+      const model = { aborted: "cut off in the middle of a turn", none: "none was under way", gone: "gone with the process that ran it" }[proof.model_call] || proof.model_call;
+      const calls = (proof.calls || []).map((call) => `${call.name}: ${call.fate.replace("_", " ")}`);
+      return [
+        ["Model call or program", model],
+        ["Tool calls in flight", calls.length ? calls.join("; ") : "none"],
+        ["Processes", proof.processes_found ? `${proof.processes_found} found and killed; looked for again, ${proof.processes} left` : `none found, ${proof.processes} left`],
+        ["How", proof.detail || "its seat was empty"],
+        ["When", `asked ${this.clock(proof.at - proof.after_ms)}, proved ${this.clock(proof.at)} (epoch ${proof.epoch})`],
+      ];
+    },
     note() {
       const { mode, driver, state, wait, lease_ms } = this.wheel;
       if (mode === "mine" && !this.wheel.lease_until) return "This work was given to you; the lease begins with your first sign of life.";
       if (mode === "mine" && this.low) return "You have been away. When the lease runs out the sub-agent is paused; your words are kept.";
       if (mode === "mine") return `Your lease renews itself while you are active here. After ${Math.round(lease_ms / 1000)} s without a sign of life the sub-agent is paused; it never goes back by itself.`;
       if (mode === "handing_over") return "You can write as soon as its stop is proved; after five seconds its process is killed.";
-      if (mode === "other") return "Only one person drives. Everything here is live, and read-only for you.";
+      if (mode === "other") return `Only one person drives. Everything here is live, and read-only for you.${this.wheel.lease_until ? ` Without a sign of life, ${driver.name} has the wheel until ${this.clock(this.wheel.lease_until)}.` : ""}`;
       if (mode === "ended") return "Nothing more can be written here. The thread and the files stay.";
       if (mode === "asked") return `${driver ? driver.name : "The driver"} finishes its step and its tool calls first.`;
       if (this.wheel.lapsed) return `Without a sign of life it was paused; it has done nothing since. Words that were not sent are kept. Take over to go on, or resume ${this.wheel.next}.`;
+      if (whyNot("TakeOver")) return `${whyNot("TakeOver")} You see every word and call as it comes.`;
       const waits = state === "waiting" && wait ? ` for ${wait}` : "";
       const pausing = this.wheel.pausing && state !== "paused" ? " It pauses after this step." : "";
       if (!driver) return `${STATES[state] || state}${waits}. Take over to work in the place of ${this.wheel.next}.`;
@@ -119,14 +138,15 @@ export default {
     this.timer = setInterval(() => this.beat(), 1000);
     this.active = () => (this.lastActive = Date.now());
     for (const kind of ["keydown", "pointerdown", "pointermove", "wheel", "input"]) document.addEventListener(kind, this.active, { passive: true, capture: true });
-    document.addEventListener("keydown", this.key);
+    this.keys = driveKeys();
   },
   unmounted() {
     clearInterval(this.timer);
     for (const kind of ["keydown", "pointerdown", "pointermove", "wheel", "input"]) document.removeEventListener(kind, this.active, { capture: true });
-    document.removeEventListener("keydown", this.key);
+    for (const stop of this.keys) stop();
   },
   methods: {
+    off: whyNot,
     act(id) {
       this.$emit("act", { id });
     },
@@ -142,17 +162,6 @@ export default {
       if (this.wheel.mode !== "mine" || !here || !due) return;
       this.lastRenewed = this.tick;
       this.act("alive");
-    },
-    key(event) {
-      const busy = event.target.closest?.("input, textarea, select, [contenteditable], .q-dialog");
-      if (event.key === "Escape" && busy && !event.target.closest(".q-dialog")) return event.target.blur();
-      if (busy || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.key === "h" && this.wheel.mode === "mine") this.press(event, "give");
-      if (event.key === "t" && this.wheel.mode === "free") this.press(event, "now");
-    },
-    press(event, id) {
-      event.preventDefault();
-      this.act(id);
     },
     clock: (at) => (at ? timeOfDay(at) : ""),
   },
