@@ -10,6 +10,8 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ QUICK = {"agents": 12, "viewers": 3, "seconds": 1.0, "warm_s": 0.3}
 _decode = msgspec.json.Decoder().decode
 
 
-class _Viewer:
+class Viewer:
     """Counts what arrives within the window."""
 
     def __init__(self) -> None:
@@ -60,21 +62,13 @@ async def run(
     """Figures of one run. ``server_core_percent`` is the feed's share: what the same server takes without any viewer,
     measured before and after, is taken off.
     """
-    command = [sys.executable, "-m", "benchmarks.feed_source", str(agents), str(RATE)]
-    process = await asyncio.create_subprocess_exec(*command, cwd=CHECKOUT, stdout=asyncio.subprocess.PIPE)
-    try:
-        assert process.stdout is not None
-        place = json.loads(await process.stdout.readline())
-        server = psutil.Process(process.pid)
+    async with speaking(agents) as (server, place):
         await asyncio.sleep(warm_s)
-        before = await _percent(server, seconds / 2)
-        seen = [_Viewer() for _ in range(viewers)]
+        before = await core_percent(server, seconds / 2)
+        seen = [Viewer() for _ in range(viewers)]
         busy = await _watched(server, place, seen, agents, seconds, warm_s)
         await asyncio.sleep(warm_s)
-        alone = (before + await _percent(server, seconds / 2)) / 2
-    finally:
-        process.terminate()
-        await process.wait()
+        alone = (before + await core_percent(server, seconds / 2)) / 2
     ages = sorted(age for viewer in seen for age in viewer.ages)
     said = seconds * RATE * min(WATCHED, agents) * viewers
     rate = sum(viewer.batches for viewer in seen) / viewers / seconds
@@ -88,29 +82,51 @@ async def run(
 
 
 async def _watched(
-    server: psutil.Process, place: dict[str, str], seen: list[_Viewer], agents: int, seconds: float, warm_s: float
+    server: psutil.Process, place: dict[str, str], seen: list[Viewer], agents: int, seconds: float, warm_s: float
 ) -> float:
     """The server's percent of a core while all ``seen`` watch."""
-    tasks = Tasks()
-    sockets: list[ClientConnection] = []
-    for number, viewer in enumerate(seen):
-        socket = await connect(f"{place['url']}/api/v1/groups/{place['group']}/feed", max_size=None, compression=None)
-        sockets.append(socket)
-        watched = [f"{place['group']}-{(number * WATCHED + i) % agents + 1}" for i in range(min(WATCHED, agents))]
-        tasks.start(viewer.run(socket, watched), name=f"viewer-{number}")
-    await asyncio.sleep(warm_s)
-    for viewer in seen:
-        viewer.open = True
-    busy = await _percent(server, seconds)
-    for viewer in seen:
-        viewer.open = False
-    for socket in sockets:
-        await socket.close()
-    await tasks.close()
+    async with watching(place, seen, agents):
+        await asyncio.sleep(warm_s)
+        for viewer in seen:
+            viewer.open = True
+        busy = await core_percent(server, seconds)
+        for viewer in seen:
+            viewer.open = False
     return busy
 
 
-async def _percent(process: psutil.Process, seconds: float) -> float:
+@asynccontextmanager
+async def watching(place: dict[str, str], seen: list[Viewer], agents: int) -> AsyncIterator[None]:
+    """Each of ``seen`` is connected to the feed of the group at ``place`` and watches the words of its own ten."""
+    tasks = Tasks()
+    sockets: list[ClientConnection] = []
+    try:
+        for number, viewer in enumerate(seen):
+            url = f"{place['url']}/api/v1/groups/{place['group']}/feed"
+            sockets.append(await connect(url, max_size=None, compression=None))
+            watched = [f"{place['group']}-{(number * WATCHED + i) % agents + 1}" for i in range(min(WATCHED, agents))]
+            tasks.start(viewer.run(sockets[-1], watched), name=f"viewer-{number}")
+        yield
+    finally:
+        for socket in sockets:
+            await socket.close()
+        await tasks.close()
+
+
+@asynccontextmanager
+async def speaking(agents: int, *options: str) -> AsyncIterator[tuple[psutil.Process, dict[str, str]]]:
+    """The server whose sub-agents speak, in a process of its own; its ``url`` (of websockets) and ``group``."""
+    command = [sys.executable, "-m", "benchmarks.feed_source", str(agents), str(RATE), *options]
+    process = await asyncio.create_subprocess_exec(*command, cwd=CHECKOUT, stdout=asyncio.subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        yield psutil.Process(process.pid), json.loads(await process.stdout.readline())
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def core_percent(process: psutil.Process, seconds: float) -> float:
     """CPU of a process over a window, as percent of one core."""
     before, started = process.cpu_times(), time.monotonic()
     await asyncio.sleep(seconds)
