@@ -7,7 +7,6 @@ import pytest
 from browser_faults import Faults, Opener
 from browser_steps import (
     Json,
-    act_as,
     agent,
     agents,
     asking,
@@ -19,6 +18,7 @@ from browser_steps import (
     until_over,
     wait_for,
 )
+from inbox_steps import sit_down
 from playwright.sync_api import Page, expect
 
 from clawgroups.testing.model_process import ModelProcess
@@ -49,6 +49,12 @@ def begin_answer(page: Page, request: Json, words: str) -> None:
     item = item_of(page, request)
     item.locator(".item-name").click()
     item.get_by_label("Your answer to").fill(words)
+
+
+def settle(api: httpx.Client, request: Json, who: str, body: Json) -> None:
+    """Somebody else takes the request, whoever has it, and answers it."""
+    for what, given in (("assign", {}), ("answer", body)):
+        done(api.post(f"/requests/{request['id']}/{what}", json=given, headers={"X-Claw-Person": who}))
 
 
 def answered(api: httpx.Client, group: str, request: Json) -> Json:
@@ -107,9 +113,9 @@ def test_of_two_who_answer_a_question_the_second_sees_by_whom_and_keeps_their_wo
     open_page: Opener, api: httpx.Client, model: ModelProcess, anna: str
 ) -> None:
     group, request = question(api, model)
-    slower, faster = open_page(f"/groups/{group}"), open_page(f"/groups/{group}")
-    act_as(faster, anna)
+    slower, faster = open_page(f"/groups/{group}"), sit_down(open_page, anna, f"/groups/{group}")
     begin_answer(slower, request, MINE)
+    item_of(faster, request).get_by_role("button", name="Take it").click()
     begin_answer(faster, request, "Tea, please.")
     item_of(faster, request).get_by_role("button", name="Send").click()
     expect(faster.locator(".inbox-none")).to_be_visible()
@@ -138,7 +144,7 @@ def test_an_answer_that_comes_too_late_is_refused_with_the_name_of_who_was_faste
         page.route(
             f"**/requests/{request['id']}/answer",
             lambda route: (
-                done(api.post(f"/requests/{request['id']}/answer", json=body, headers={"X-Claw-Person": anna})),
+                settle(api, request, anna, body),
                 route.continue_(),
             ),
         )
@@ -153,11 +159,11 @@ def test_who_writes_reasons_in_a_dialog_sees_that_another_approved_and_keeps_the
     open_page: Opener, api: httpx.Client, model: ModelProcess, anna: str
 ) -> None:
     group, request = leave_asked_for(api, model)
-    slower, faster = open_page(f"/groups/{group}"), open_page(f"/groups/{group}")
-    act_as(faster, anna)
+    slower, faster = open_page(f"/groups/{group}"), sit_down(open_page, anna, f"/groups/{group}")
     item_of(slower, request).get_by_role("button", name="Deny").click()
     dialog = slower.get_by_role("dialog")
     dialog.get_by_label("Reason").fill("This folder is not ours to write in.")
+    item_of(faster, request).get_by_role("button", name="Take it").click()
     item_of(faster, request).get_by_role("button", name="Approve once").click()
     expect(item_of(faster, request)).to_have_count(0)
 
@@ -180,7 +186,7 @@ def test_on_the_take_over_screen_too_the_slower_one_keeps_their_words(
     card.get_by_role("button", name="Answer").click()
     card.get_by_label("Your words").fill(MINE)
     body = {"decision": "answer", "text": "Tea, please."}
-    done(api.post(f"/requests/{request['id']}/answer", json=body, headers={"X-Claw-Person": anna}))
+    settle(api, request, anna, body)
     expect(card.get_by_role("status")).to_have_text("Anna settled this: Answer – “Tea, please.”")
     expect(card.get_by_label("Your words were not sent")).to_have_value(MINE)
     card.get_by_role("button", name="Put away").click()
@@ -230,7 +236,7 @@ def test_words_for_a_question_that_was_settled_while_the_page_was_away_are_shown
     begin_answer(page, request, MINE)
     page.goto(page.url.split("/groups/")[0])
     body = {"decision": "answer", "text": "Tea, please."}
-    done(api.post(f"/requests/{request['id']}/answer", json=body, headers={"X-Claw-Person": anna}))
+    settle(api, request, anna, body)
     page.goto(f"{page.url.rstrip('/')}/groups/{group}")
     item = item_of(page, request)
     expect(item.get_by_role("status")).to_contain_text("Anna settled this: Answer")
@@ -250,7 +256,7 @@ def test_the_same_on_the_take_over_screen_and_not_for_what_was_sent(
     address = page.url
     page.goto(address.split("/agents/")[0])
     body = {"decision": "answer", "text": "Tea, please."}
-    done(api.post(f"/requests/{request['id']}/answer", json=body, headers={"X-Claw-Person": anna}))
+    settle(api, request, anna, body)
     page.goto(address)
     expect(card.get_by_role("status")).to_contain_text("Anna settled this: Answer")
     expect(card.get_by_label("Your words were not sent")).to_have_value(MINE)

@@ -94,7 +94,7 @@ class FeedViewer:
             self.group = frame.get("group", self.group)
             self.tiles |= {tile["id"]: tile for tile in frame.get("tiles", [])}
             told = frame.get("requests", {"opened": [], "closed": []})
-            self.requests |= {request["id"]: request for request in told["opened"]}
+            self.requests |= {request["id"]: request for request in [*told["opened"], *told.get("changed", [])]}
             for closed in told["closed"]:
                 self.requests.pop(closed, None)
         elif frame["t"] == "text" and frame["kind"] == "text":

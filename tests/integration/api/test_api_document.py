@@ -1,4 +1,4 @@
-"""The commands of docs/api.md and docs/feed.md are run in one shell against a real server; it answers as they show."""
+"""The commands of docs/api.md, feed.md and accounts.md are run in one shell against a real server, and checked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from api_steps import wait_for_runner
 
 from clawgroups.testing.server_process import ServerProcess
 
-DOCUMENTS = [Path(__file__).parents[3] / "docs" / name for name in ("api.md", "feed.md")]
+DOCUMENTS = [Path(__file__).parents[3] / "docs" / name for name in ("api.md", "feed.md", "accounts.md")]
 BLOCK = re.compile(r"^```(\w+)(?: (\d+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MARK = "--end-of-command--"
 PATIENCE_S = 60.0

@@ -13,23 +13,30 @@ from typing import Any
 
 import pytest
 
+from benchmarks.chromium import NoBrowser
 from benchmarks.dispatch import WORDS, _ours, row_sizes
 from benchmarks.gate import Gate
+from benchmarks.leak import HOLD
 from benchmarks.peers import bare_writer
 from benchmarks.resume import judge
+from benchmarks.wall import ages_of
 from clawgroups.ledger.ledger import Ledger
+from clawgroups.testing.long_group import LongGroup
 
 FIGURES = {
     "dispatch": {"steps_per_s", "p50_ms", "p99_ms", "ratio_bare_writer", "ratio_langgraph", "ratio_dbos"},
     "takeover": {"p50_fence_ms", "p99_fence_ms", "p99_stopped_ms", "agents", "streams_tokens_per_s"},
     "feed": {"server_core_percent", "p95_ms", "viewers", "kept_percent"},
     "resume": {"seconds", "agents", "lost", "doubled"},
+    "history-open": {"open_ms", "transcript_page_ms", "server_mb"},
+    "wall": {"fps", "p95_ms", "main_thread_percent", "server_core_percent", "load_ms"},
+    "leak": {"updates", "heap_ratio", "server_ratio"},
     "streams": {"core_percent", "streams", "tokens_per_s", "us_per_token", "ratio_openai_client"},
 }
 
 
 async def figures(name: str) -> dict[str, Any]:
-    module = importlib.import_module(f"benchmarks.{name}")
+    module = importlib.import_module(f"benchmarks.{name.replace('-', '_')}")
     found: dict[str, Any] = await module.run(**module.QUICK)
     assert set(found) == FIGURES[name]
     return found
@@ -63,11 +70,67 @@ async def test_the_feed_brings_viewers_all_words_that_they_watch() -> None:
     assert -50 < found["server_core_percent"] < 100
 
 
+async def test_the_wall_in_a_browser_shows_every_tile_live_and_its_probes_come_on_screen() -> None:
+    found = await figures("wall")
+    assert 5 < found["fps"] <= 70
+    assert 0 < found["p95_ms"] < 10_000
+    assert 0 < found["main_thread_percent"] <= 100
+    assert -50 < found["server_core_percent"] < 100
+    assert 50 < found["load_ms"] < 60_000
+
+
+def test_the_age_of_a_probe_is_that_of_its_own_change() -> None:
+    events = [
+        {"agent_id": "g-1", "kind": "agent_paused", "at": 1_000},
+        {"agent_id": "g-2", "kind": "agent_paused", "at": 1_100},
+        {"agent_id": "g-1", "kind": "agent_resumed", "at": 1_200},
+        {"agent_id": "g-1", "kind": "agent_paused", "at": 1_300},
+        {"agent_id": "g-3", "kind": "agent_paused", "at": 1_400},  # not on screen yet
+    ]
+    shown = [("g-1", "paused", 1_050), ("g-2", "paused", 1_180), ("g-1", "queued", 1_260), ("g-1", "paused", 1_400)]
+    assert ages_of(events, shown) == [50, 60, 80, 100]
+
+
+async def test_a_page_and_a_server_that_show_ever_more_hold_no_more() -> None:
+    found = await figures("leak")
+    assert found["heap_ratio"] < HOLD
+    assert found["server_ratio"] < HOLD
+
+
+async def test_a_missing_browser_is_told_with_the_way_to_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHROMIUM", "/nowhere/chromium")
+    for name in ("wall", "leak"):
+        with pytest.raises(NoBrowser, match="'/nowhere/chromium' was not found") as missing:
+            await figures(name)
+        assert "make setup-test" in missing.value.hint
+
+
 async def test_a_killed_server_drives_all_again_and_has_lost_and_doubled_nothing() -> None:
     found = await figures("resume")
     assert found["agents"] == 6
     assert 0.2 < found["seconds"] < 60
     assert (found["lost"], found["doubled"]) == (0, 0)
+
+
+async def test_a_finished_group_is_open_again_soon_after_a_restart() -> None:
+    found = await figures("history-open")
+    assert 0 < found["open_ms"] < 10_000
+    assert 0 < found["transcript_page_ms"] < 10_000
+    assert 30 < found["server_mb"] < 1_000
+
+
+async def test_the_group_to_open_has_every_step_that_was_asked_for_and_a_whole_record(tmp_path: Path) -> None:
+    ledger = await Ledger.open(f"sqlite+aiosqlite:///{tmp_path / 'clawgroups.db'}")
+    made = LongGroup("longgrp", 4, 30)
+    assert await made.write(ledger.writer) == 4 * 30 + 1
+    assert await ledger.reader.verify("longgrp") == []
+    group = await ledger.reader.load_group("longgrp")
+    assert (group.status.value, [agent.step for agent in group.agents.values()]) == ("finished", [1, 30, 30, 30, 30])
+    assert await ledger.reader.seq("longgrp") == made.events
+    again = LongGroup("longgrp", 4, 30)
+    list(again._moves())
+    assert again.group == group  # the same words each time
+    await ledger.close()
 
 
 async def test_streams_are_read_at_the_rate_at_which_they_are_said() -> None:

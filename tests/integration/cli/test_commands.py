@@ -115,7 +115,8 @@ def test_an_unknown_benchmark_is_told_with_the_names_there_are() -> None:
     done = claw("bench", "speed")
     assert done.returncode == 1
     assert done.stderr == (
-        "error: There is no benchmark 'speed'.\nhint: Benchmarks: dispatch, takeover, feed, resume, streams.\n"
+        "error: There is no benchmark 'speed'.\n"
+        "hint: Benchmarks: dispatch, takeover, feed, resume, streams, history-open, wall, leak.\n"
     )
 
 

@@ -125,6 +125,7 @@ MOVES: dict[str, Move] = {
     "resume": _command(lambda a, n: cmd.ResumeAgent(agent=a.id)),
     "cancel": _command(lambda a, n: cmd.CancelAgent(agent=a.id, hand_up=bool(n % 2))),
     "fork": _command(lambda a, n: cmd.ForkAgent(agent=a.id, step=n % (a.step + 1))),
+    "rewind": _command(lambda a, n: cmd.ForkAgent(agent=a.id, step=n % (a.step + 1), instead=True)),
     "answer": _answer,
     "limit": _limit,
     "pause_group": _command(lambda a, n: cmd.PauseGroup()),

@@ -17,7 +17,7 @@ from clawgroups.ledger.ledger import Ledger
 from clawgroups.ledger.mirror import HOUSE
 from tests.unit.group.rule_world import GROUP
 
-SEED = 22
+SEED = 1
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +103,7 @@ DAMAGES = {
     "another group's state": ("UPDATE groups SET state = json_set(state, '$.goal', 'x')", "has goal 'x'"),
     "a changed sum": ("UPDATE usage SET steps = steps + 1", "usage:"),
     "a changed request": ("UPDATE requests SET decision = 'maybe' WHERE state = 'answered'", "has decision 'maybe'"),
+    "a request that another person has": ("UPDATE requests SET assigned_to = 'eve'", "has assigned_to 'eve'"),
     "a reopened request": ("UPDATE requests SET state = 'open' WHERE state = 'answered'", "open request"),
     "a lost file": ("DELETE FROM artifacts", "artifacts:"),
     "changed words": ("UPDATE messages SET text = 'other' WHERE kind = 'steer'", "has text 'other'"),

@@ -40,8 +40,9 @@ from clawgroups.ledger.ledger import Ledger
 from clawgroups.ledger.mirror import HOUSE
 from tests.unit.ledger.ledger_history import History
 
-EARLIER = ("0001", "0002", "0003")
+EARLIER = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 ROOT = Path(__file__).parents[3]
+NEWEST = max(path.name[:4] for path in (ROOT / "migrations" / "versions").glob("[0-9]*.py"))
 
 
 async def on(url: str, work: Callable[[Connection], Any]) -> Any:
@@ -62,7 +63,7 @@ async def full(path: Path) -> str:
     """A ledger of this version, with a long history of a group and the house's own."""
     url = f"sqlite+aiosqlite:///{path}"
     ledger = await Ledger.open(url)
-    await write(ledger, History(21).play(350).world.events)
+    await write(ledger, History(21, room=False).play(350).world.events)
     house = founded(HOUSE)
     await ledger.writer.commit([commit_of(house)])
     await ledger.writer.commit([commit_of(judged(house.group, cmd.ChangeRules("be kind")))])
@@ -89,7 +90,9 @@ def as_it_was(source: Engine, revision: str) -> Callable[[Connection], None]:
 
 
 def _row_then(row: dict[str, Any], old: Table, revision: str) -> dict[str, Any] | None:
-    if old.name == "members":  # those with which the house was made were not mirrored then
+    if old.name == "members" and revision < "0004":  # those with which the house was made were not mirrored then
+        return None
+    if old.name == "messages" and revision < "0008" and row["kind"] == "rules":  # nor were the rules, in the room
         return None
     counted = {"id"} if old.name in ("events", "steps") else set()  # the database numbers these by itself
     then = {name: value for name, value in row.items() if name in old.c and name not in counted}
@@ -130,15 +133,21 @@ async def test_a_database_of_an_earlier_version_is_upgraded_with_everything_in_i
         await ledger.close()
 
 
+def _described(thing: object, name: str, kind: str, *_: object) -> bool:
+    """The index of words is no table that SQLAlchemy could describe; the tests of the search are its own."""
+    return not (kind == "table" and name.startswith("search_words"))
+
+
 async def test_the_tables_that_migrations_make_are_those_of_the_program(bare_url: str) -> None:
     await (await Ledger.open(bare_url)).close()
 
     def difference(connection: Connection) -> list[Any]:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        opts = {"compare_type": True, "include_object": _described}
+        context = MigrationContext.configure(connection, opts=opts)
         return list(compare_metadata(context, t.metadata))
 
     assert await on(bare_url, difference) == []
-    assert await on(bare_url, migrate.check) == migrate.head() == "0004"
+    assert await on(bare_url, migrate.check) == migrate.head() == NEWEST
 
 
 async def test_a_sqlite_file_is_backed_up_before_an_upgrade_and_the_backup_is_the_old_one(
@@ -190,7 +199,7 @@ async def test_an_upgrade_that_fails_leaves_the_database_as_it_was_and_says_wher
     await on(bare_url, lambda connection: migrate.upgrade(connection, "0001"))
     await ask(bare_url, BREAKS)
     names = await on(bare_url, lambda connection: inspect(connection).get_columns("groups"))
-    with pytest.raises(LedgerStopped, match="upgrade of the database from 0001 to 0004 failed") as raised:
+    with pytest.raises(LedgerStopped, match=f"upgrade of the database from 0001 to {NEWEST} failed") as raised:
         await Ledger.open(bare_url)
     assert "the database is as it was" in raised.value.sentence
     assert await on(bare_url, migrate.check) == "0001"
@@ -202,7 +211,7 @@ async def test_an_upgrade_that_fails_leaves_the_database_as_it_was_and_says_wher
         assert copy.name in raised.value.hint
     await ask(bare_url, "DELETE FROM groups")
     await (await Ledger.open(bare_url)).close()
-    assert await on(bare_url, migrate.check) == "0004"
+    assert await on(bare_url, migrate.check) == NEWEST
 
 
 async def test_a_newer_database_is_refused_and_not_touched(bare_url: str) -> None:
@@ -215,7 +224,7 @@ async def test_a_newer_database_is_refused_and_not_touched(bare_url: str) -> Non
     with pytest.raises(LedgerTooNew) as raised:
         await Ledger.open(bare_url)
     assert raised.value.sentence == (
-        "The database is at revision 9999, which this version does not know; its newest is 0004."
+        f"The database is at revision 9999, which this version does not know; its newest is {NEWEST}."
     )
     assert raised.value.hint == "Install that version or newer, or restore the backup made before the upgrade."
     assert (path.read_bytes() if path else await tables_of(bare_url)) == before

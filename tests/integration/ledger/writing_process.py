@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import resource
 import signal
 import sys
@@ -40,7 +41,7 @@ async def write(desk: Desk, group: str, ends: list[str]) -> None:
             )
         while True:
             number += 1
-            decision = await desk.post(group, cmd.ChangeRules(f"{number} " + "x" * 2_000), LOCAL_ADMIN)
+            decision = await desk.post(group, cmd.ChangeRules(f"{os.getpid()} {number} " + "x" * 2_000), LOCAL_ADMIN)
             say(group=group, seq=decision.events[-1].seq)
     except LedgerStopped as error:
         ends.append(error.sentence)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from clawgroups.errors import StaleEpoch
+from clawgroups.errors import Refused, StaleEpoch
 from clawgroups.group import commands as cmd
 from clawgroups.group.draft import LOCAL_ADMIN
 from clawgroups.group.members import MemberKind
@@ -206,7 +206,8 @@ class Player:
     def hand_back(self, dice: Dice) -> None:
         agent, person = self._driven(dice, dice.pick(PEOPLE))
         to = dice.pick(["", *(member.id for member in MEMBERS)])
-        self.world.tell(cmd.HandBack(agent=agent.id, to=to, note="n", record="r"), person)
+        one_step = dice.number(3) == 1
+        self.world.tell(cmd.HandBack(agent=agent.id, to=to, note="n", record="r", one_step=one_step), person)
 
     def reassign(self, dice: Dice) -> None:
         person, to = dice.pick(PEOPLE), dice.pick(MEMBERS).id
@@ -224,6 +225,9 @@ class Player:
     def steer(self, dice: Dice) -> None:
         person = dice.pick(PEOPLE)
         self.world.tell(cmd.SteerAgent(agent=self._agent(dice).id, text="left"), person)
+        if dice.number(4) == 0:
+            to = tuple(self._agent(dice).id for _ in range(dice.number(3)))
+            self.world.tell(cmd.PostMessage("to the room", to), person)
 
     def pause(self, dice: Dice) -> None:
         self.world.tell(cmd.PauseAgent(agent=self._agent(dice).id), LOCAL_ADMIN)
@@ -237,7 +241,9 @@ class Player:
 
     def fork(self, dice: Dice) -> None:
         step, member = dice.number(5), dice.pick(["", *(member.id for member in MEMBERS)])
-        self.world.tell(cmd.ForkAgent(agent=self._agent(dice).id, step=step, member=member), LOCAL_ADMIN)
+        instead = dice.number(4) == 1
+        command = cmd.ForkAgent(agent=self._agent(dice).id, step=step, member=member, instead=instead)
+        self.world.tell(command, LOCAL_ADMIN)
 
     def create(self, dice: Dice) -> None:
         parent = dice.pick(["", self._agent(dice).id])
@@ -255,6 +261,26 @@ class Player:
         )  # fmt: skip
         if self.world.tell(answer, person) is None:
             assert self.world.tell(answer, person) is not None, "a request was answered twice"
+
+    def assign(self, dice: Dice) -> None:
+        """Claims, gives and lets go; what another has is then answered by nobody else."""
+        requests = list(self.world.group.requests.values())
+        if not requests:
+            return self.turn(dice)
+        request, person = dice.pick(requests), dice.pick(PEOPLE)
+        to, was = dice.pick([person, "", *(member.id for member in MEMBERS)]), dice.pick([None, "", request.assigned])
+        if self.world.tell(cmd.AssignRequest(request=request.id, to=to, was=was), person) is not None:
+            return None
+        has = self.world.group.requests[request.id].assigned
+        assert has == to or (not to and was not in (None, has))
+        decision = dice.pick(ANSWERS[request.kind])
+        answer = cmd.AnswerRequest(request=request.id, decision=decision, text="t", arguments="{}", amount=5)
+        for other in PEOPLE:
+            if has not in ("", other):
+                error = self.world.tell(answer, other)
+                assert isinstance(error, Refused)
+                assert error.rule == "assigned"
+        return None
 
     def wait(self, dice: Dice) -> None:
         self.world.at += dice.pick([1, 30, 130]) * 1_000
@@ -287,7 +313,7 @@ SOMETIMES: tuple[Callable[[Player, Dice], None], ...] = (
     Player.take_over, Player.hand_back, Player.reassign, Player.pause, Player.resume, Player.steer, Player.cancel,
     Player.fork, Player.fail, Player.lose_the_runner, Player.write_late, Player.withdraw, Player.renew_lease,
     Player.create, Player.wait, Player.pause_everybody, Player.resume_everybody, Player.change_limits,
-    Player.change_policies,
+    Player.change_policies, Player.assign,
 )  # fmt: skip
 MOVES = {move.__name__: move for move in (Player.rest, *OFTEN, *SOMETIMES)}
 _BY_BYTE = [move.__name__ for move in (*OFTEN, *OFTEN, *OFTEN, *SOMETIMES)]

@@ -110,6 +110,7 @@ def _command(scene: Scene, row: str, agent: str) -> tuple[cmd.Command, str]:
         "take over, after this step": (cmd.TakeOver(agent=agent, after_step=True), YOU),
         "withdraw the take-over asked for": (cmd.WithdrawTakeOver(agent=agent), YOU),
         "hand back": (cmd.HandBack(agent=agent), ANN),
+        "hand back for one step": (cmd.HandBack(agent=agent, one_step=True), ANN),
         "reassign to another program or model": (
             cmd.Reassign(agent=agent, to="model" if driver == "program" else "program"),
             YOU,
@@ -119,6 +120,7 @@ def _command(scene: Scene, row: str, agent: str) -> tuple[cmd.Command, str]:
         "resume, or take back a pause asked for": (cmd.ResumeAgent(agent=agent), YOU),
         "cancel": (cmd.CancelAgent(agent=agent), YOU),
         "fork from a step": (cmd.ForkAgent(agent=agent, step=0), YOU),
+        "rewind to a step, but for the root": (cmd.ForkAgent(agent=agent, step=0, instead=True), YOU),
         "launch": (cmd.Launch(agent=agent), "dispatcher"),
         "write a step": (cmd.RecordStep(agent=agent, epoch=at.epoch, calls=(call("ghost"),)), driver),
         "write with an older epoch": (cmd.RecordStep(agent=agent, epoch=at.epoch - 1), driver),
@@ -140,6 +142,8 @@ def _command(scene: Scene, row: str, agent: str) -> tuple[cmd.Command, str]:
 
 
 REVIEWS = {"accept it by the tool review": "accept", "reject it by the tool review, with reasons": "reject"}
+ANSWERED_BY_OTHERS = "answer what another person has"
+ASSIGNS = "claim a request, assign it, or let it go"
 ANSWERS = {
     "approve, edit or deny a call": (RequestKind.APPROVAL, "approve"),
     "answer a question": (RequestKind.QUESTION, "answer"),
@@ -150,6 +154,10 @@ ANSWERS = {
 
 
 def _an_answer(scene: Scene, row: str) -> tuple[cmd.Command, str]:
+    if row in (ASSIGNS, ANSWERED_BY_OTHERS):
+        request = [*scene.group.requests, "g-r99"][0]
+        assigns = cmd.AssignRequest(request=request, to=ANN)
+        return assigns if row == ASSIGNS else cmd.AnswerRequest(request=request, decision="approve"), ANN
     kind, decision = ANSWERS[row]
     open_now = [request.id for request in scene.group.requests.values() if request.kind is kind]
     return cmd.AnswerRequest(request=[*open_now, "g-r99"][0], decision=decision, text="t", amount=50), ANN
@@ -162,6 +170,9 @@ def _prepare(scene: Scene, row: Row, agent: str, situation: Situation) -> None:
         scene.must(cmd.TakeOver(agent=agent, after_step=True), YOU)
     if row.name == "resume, or take back a pause asked for" and waits:
         scene.must(cmd.PauseAgent(agent=agent), YOU)
+    if row.name == ANSWERED_BY_OTHERS:
+        for request in scene.group.requests:
+            scene.must(cmd.AssignRequest(request=request, to=YOU), YOU)
     if row.name in REVIEWS:
         scene.take(CONDUCTOR)  # a person at its wheel, who may review whatever waits for a review
     scene.turns.clear()  # from here on the test is the runner
@@ -178,6 +189,8 @@ def test_a_command_does_what_the_table_says(row: Row, situation: Situation) -> N
     _prepare(scene, row, agent, situation)
     before, (command, actor) = scene.group, _command(scene, row.name, agent)
     error, outcome = scene.tell(command, actor), row.outcomes[situation]
+    if row.name == "rewind to a step, but for the root" and agent == CONDUCTOR:
+        outcome = Refusal("rewind")
     if row.name in REVIEWS and isinstance(outcome, Refusal):  # a tool's refusal is its result, no refusal of the step
         assert error is None
         said = scene.happened(ev.CallClosed, CONDUCTOR)[-1]

@@ -43,16 +43,18 @@ DECISIONS = (
 
 
 class History:
-    """Plays a group at random; ``world`` holds its events and its state."""
+    """Plays a group at random; ``world`` has its events and its state. ``room`` False: as before rooms and claims."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, room: bool = True) -> None:
         self.rng = random.Random(seed)
+        self._room = room
         self.world = World()
         self._moves: tuple[Callable[[], object], ...] = (
             self._launch, self._turn, self._turn, self._turn, self._result, self._result, self._result, self._stopped,
             self._fail, self._late, self._lose, self._take_over, self._withdraw, self._hand_back, self._by_hand,
             self._reassign, self._steer, self._pause, self._resume, self._cancel, self._fork, self._answer,
             self._answer, self._answer, self._stand_still, self._member, self._limits, self._rules, self._wait,
+            self._assign,
         )  # fmt: skip
 
     def play(self, moves: int) -> History:
@@ -217,6 +219,12 @@ class History:
             if self.world.tell(answer, self._person()) is None:
                 return
 
+    def _assign(self) -> None:
+        if self.world.group.requests and self._room:
+            request = self.rng.choice(list(self.world.group.requests))
+            to = self.rng.choice((*PEOPLE, "", "model"))
+            self.world.tell(cmd.AssignRequest(request=request, to=to), self._person())
+
     def _stand_still(self) -> None:
         self.world.tell(cmd.PauseGroup(), LOCAL_ADMIN)
         self._turn()
@@ -237,7 +245,11 @@ class History:
         self.world.tell(cmd.SetPolicy("run", self.rng.choice(tuple(Policy))), LOCAL_ADMIN)
 
     def _rules(self) -> None:
-        self.world.tell(cmd.ChangeRules(self._words()), LOCAL_ADMIN)
+        if not self._room:
+            return
+        self.world.tell(cmd.ChangeRules(self._words(), tell_all=self.rng.random() < 0.5), LOCAL_ADMIN)
+        to = tuple(self._agent() for _ in range(self.rng.randint(0, 3)))
+        self.world.tell(cmd.PostMessage(self._words(), to), self._person())
 
     def _wait(self) -> None:
         for agent in list(self.world.group.agents.values()):
