@@ -34,7 +34,7 @@ class RunnerProcess:
         self._tasks = Tasks()
         self._closing = False
         self.restarts = 0
-        self.state = "down"
+        self.state = "off"  # none was asked for, yet
 
     @property
     def pid(self) -> int | None:

@@ -10,7 +10,7 @@ from dispatcher_rig import PAT, Rig, model, until
 from clawgroups.group import commands as cmd
 from clawgroups.group.state import AgentStatus, GroupStatus
 from clawgroups.group.tools import Policy
-from clawgroups.ids import now_ms
+from clawgroups.ids import group_of, now_ms
 from clawgroups.testing.model_reply import Call, Reply, Text, says
 from clawgroups.testing.model_server import ModelServer
 
@@ -37,7 +37,7 @@ async def _runs_a_command(rig: Rig, server: ModelServer, *others: Any) -> None:
 async def _lapse(rig: Rig) -> None:
     """The desk's clock goes on by more than a lease; nobody waits for it."""
     rig.dispatcher.desk._clock = lambda: now_ms() + 200_000
-    await rig.do(cmd.LapseLease(agent=AGENT), "dispatcher")
+    await rig.dispatcher.desk.post(group_of(AGENT), cmd.LapseLease(agent=AGENT), "dispatcher")
     assert rig.agent().status is AgentStatus.PAUSED
     await until(lambda: rig.agent().seat == 0, WITHIN_S)
 

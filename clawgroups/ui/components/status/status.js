@@ -19,7 +19,9 @@ export default {
         found.push({ key: "server", kind: "warn", title: "Reconnecting.", text: "The server does not answer; what you see may be old." });
       if (this.status?.ledger.state === "stopped")
         found.push({ key: "ledger", kind: "bad", title: "The ledger has stopped.", text: `${this.status.ledger.message} ${this.status.ledger.hint}` });
-      if (this.status && this.status.runner.state !== "up" && this.status.runner.state !== "none")
+      if (this.status?.runner.state === "off")
+        found.push({ key: "runner", kind: "warn", title: "No runner.", text: "None is started beside this server (CLAWGROUPS_RUNNER), and none has joined it: nobody drives." });
+      else if (this.status && !["up", "none"].includes(this.status.runner.state))
         found.push({ key: "runner", kind: "warn", title: "The runner is down.", text: "It is being started again; sub-agents go on when it is back." });
       return found;
     },
