@@ -71,7 +71,8 @@ class ScribeStore:
 
     def _send(self, asked: bytes) -> None:
         if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.write(asked)  # of one that is gone: the missing answer tells
+            with contextlib.suppress(OSError, RuntimeError):  # uvloop's, for one that is gone: the missing answer tells
+                self._process.stdin.write(asked)
 
     async def _answer(self, asked: bytes, batch: Batch) -> None:
         try:
@@ -96,8 +97,9 @@ class ScribeStore:
         """The rows that were answered. Raises what the database raised, or that the scribe is gone."""
         if self._process is None or self._process.stdout is None:
             raise ConnectionError
-        head = await self._process.stdout.readexactly(4)
-        said = _decode(await self._process.stdout.readexactly(int.from_bytes(head, "little")))
+        source = self._process.stdout
+        head = await source.readexactly(4)
+        said = _decode(await source.readexactly(int.from_bytes(head, "little")))
         if "error" in said:
             raise _error_of(*said["error"])
         rows: list[Any] = said["rows"]
@@ -116,11 +118,18 @@ class ScribeStore:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+        if process.stdin is not None:
+            with contextlib.suppress(
+                OSError, RuntimeError
+            ):  # what it was told last and never read is told to the next one
+                await process.stdin.wait_closed()
 
     async def close(self) -> None:
         """See Store."""
         if self._last is not None:
             await asyncio.wait({self._last}, timeout=CLOSE_S)
+            self._last.cancel()
+            await asyncio.gather(self._last, return_exceptions=True)
         await self._end()
 
 

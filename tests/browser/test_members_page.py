@@ -152,7 +152,7 @@ def test_a_model_found_on_this_machine_is_offered_and_added(open_page: Opener, a
     expect(member(page, "worker-1@0 at Kimi").locator(".member-health")).to_contain_text("Works.")
     expect(page.locator(".offer", has_text="worker-1@0 at Kimi")).to_have_count(0)
     page.get_by_role("button", name="Remove worker-1@0 at Kimi").click()
-    page.locator("dialog").get_by_role("button", name="Remove it").click()
+    page.locator("dialog[open]").get_by_role("button", name="Remove it").click()
     expect(page.locator(".offer", has_text="worker-1@0 at Kimi")).to_be_visible()
 
 
@@ -162,10 +162,10 @@ def test_a_member_is_removed_only_after_a_question(open_page: Opener, api: httpx
     remove = page.get_by_role("button", name="Remove Goes soon")
     remove.click()
     page.keyboard.press("Escape")
-    expect(page.locator("dialog")).to_have_count(0)
+    expect(page.locator("dialog[open]")).to_have_count(0)
     expect(member(page, "Goes soon")).to_be_visible()
     remove.click()
-    page.locator("dialog").get_by_role("button", name="Remove it").click()
+    page.locator("dialog[open]").get_by_role("button", name="Remove it").click()
     expect(member(page, "Goes soon")).to_have_count(0)
     expect(page.locator(".say-ok")).to_contain_text("Goes soon is no longer a member.")
 
@@ -180,7 +180,7 @@ def test_a_member_at_work_shows_its_load_and_cannot_be_removed(
     page = open_page("/members")
     expect(member(page, name).locator(".member-load")).to_contain_text("1")
     page.get_by_role("button", name=f"Remove {name}").click()
-    page.locator("dialog").get_by_role("button", name="Remove it").click()
+    page.locator("dialog[open]").get_by_role("button", name="Remove it").click()
     expect(page.locator(".say-bad")).to_contain_text("in group")
     done(api.post(f"/groups/{group}/cancel"))
     expect(member(page, name).locator(".member-load b")).to_have_text("0")

@@ -356,6 +356,8 @@ def test_nothing_hangs_over_the_edge_words_stand_out_and_all_can_be_reached_by_k
         page.locator(".me > summary").focus()
         page.keyboard.press("Enter")
         page.keyboard.press("Tab")
+        expect(page.locator(".me-list").get_by_role("link", name="Settings")).to_be_focused()
+        page.keyboard.press("Tab")
         expect(page.get_by_role("link", name="People and tokens")).to_be_focused()
         page.keyboard.press("Escape")
         expect(page.locator(".me-list")).to_be_hidden()

@@ -63,6 +63,9 @@ def _object(schema: Schema, kind: Schema) -> st.SearchStrategy[Any]:
     return st.fixed_dictionaries(needed, optional=others) if fields else st.dictionaries(TEXT, JUNK, max_size=3)
 
 
+PEOPLES = ("/accounts", "/set-up", "/sign-", "/invitation", "/me", "/settings")
+
+
 @pytest.fixture(scope="module")
 def posts(client: httpx.Client) -> list[tuple[str, st.SearchStrategy[Any]]]:
     """Every POST with bodies for it, from the server's own description."""
@@ -87,8 +90,8 @@ def test_no_body_breaks_the_server(
     client: httpx.Client, posts: list[tuple[str, st.SearchStrategy[Any]]], ids: dict[str, str], data: st.DataObject
 ) -> None:
     for path, bodies in posts:
-        if path.endswith("/test"):
-            continue  # it starts programs and asks endpoints; see test_members
+        if path.endswith("/test") or path.startswith(PEOPLES):
+            continue  # it starts programs and asks endpoints; see test_members. Nor may an account shut the others out
         body = data.draw(bodies | JUNK, label=path)
         content = json.dumps(body)
         reply = client.post(path.format(**ids), content=content, headers={"content-type": "application/json"})

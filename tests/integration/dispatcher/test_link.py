@@ -47,7 +47,7 @@ async def knock(rig: Rig, text: str) -> tuple[ms.AnyMessage, MemoryTransport, as
     [
         ("wrong token", "token", "The token is wrong"),
         ("wrong token é", "token", "The token is wrong"),
-        ("wrong version", "version", "speaks version 99 of the link, this server 1"),
+        ("wrong version", "version", f"speaks version 99 of the link, this server {ms.VERSION}"),
         ("no hello", "link", "must be a hello"),
         ("no json", "link", "must be a hello"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from sqlalchemy import make_url, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from clawgroups.errors import LedgerBusy
 from clawgroups.group import commands as cmd
 from clawgroups.group import events as ev
 from clawgroups.group.decide import decide
@@ -103,3 +105,13 @@ async def whole(ledger: Ledger, group_id: str = GROUP) -> int:
 
 
 LIFT_SQLITE = ("DROP TRIGGER events_append_only_UPDATE", "DROP TRIGGER events_append_only_DELETE")
+
+
+async def opened_soon(url: str) -> Ledger:
+    """The ledger, once whoever was killed has been noticed."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return await Ledger.open(url)
+            except LedgerBusy:
+                await asyncio.sleep(0.02)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from cutting_proxy import CuttingProxy
-from ledger_rig import commit_of, file_of, founded, noted, whole
+from ledger_rig import commit_of, file_of, founded, noted, opened_soon, whole
 from sqlalchemy import make_url
 
 from clawgroups.dispatcher.desk import Desk
@@ -238,7 +238,7 @@ async def test_a_commit_whose_outcome_is_unknown_is_not_tried_again(postgres_url
             with pytest.raises(LedgerStopped):
                 await ledger.writer.commit([commit_of(after)])
         await ledger.close()
-    again = await Ledger.open(postgres_url)
+    again = await opened_soon(postgres_url)
     try:
         assert await whole(again, "unknown") == (after if there else made).group.seq
         group = await again.reader.load_group("unknown")

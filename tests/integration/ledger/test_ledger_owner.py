@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from ledger_rig import ask, commit_of, file_of, founded, noted, whole
+from ledger_rig import ask, commit_of, file_of, founded, noted, opened_soon, whole
 
 from clawgroups.errors import LedgerBusy, LedgerStopped
 from clawgroups.ledger.ledger import Ledger
@@ -35,16 +35,6 @@ async def holder(url: str) -> asyncio.subprocess.Process:
     async with asyncio.timeout(30):
         assert await process.stdout.readline() == b"open\n"
     return process
-
-
-async def opened_soon(url: str) -> Ledger:
-    """The ledger, once whoever was killed has been noticed."""
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                return await Ledger.open(url)
-            except LedgerBusy:
-                await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("how", ["ends", "is killed"])

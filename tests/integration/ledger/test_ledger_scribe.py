@@ -100,16 +100,17 @@ async def test_whenever_it_is_killed_everybody_is_answered_and_nothing_is_lost_o
     await desk.post("often", create, LOCAL_ADMIN)
     answers: list[int] = []
 
-    async def write() -> None:
+    async def write(writer: int) -> None:
         for number in range(150):
-            decision = await desk.post("often", cmd.ChangeRules(f"{number} " + "x" * 3_000), LOCAL_ADMIN)
+            decision = await desk.post("often", cmd.ChangeRules(f"{writer} {number} " + "x" * 3_000), LOCAL_ADMIN)
             answers.append(decision.events[-1].seq)
 
-    writing = asyncio.gather(*(write() for _ in range(8)))
+    writing = asyncio.gather(*(write(writer) for writer in range(8)))
     for kills in range(1, 7):
         while len(answers) < kills * 150 and not writing.done():
             await asyncio.sleep(0.001)
-        scribe().kill()
+        for found in _scribes(psutil.Process()):  # none, in the moment in which the next one starts
+            found.kill()
     async with asyncio.timeout(PATIENCE_S):
         await writing
         desk.close()

@@ -18,6 +18,7 @@ from clawgroups.errors import ClawError, LedgerStopped, Refused
 from clawgroups.group import commands as cmd
 from clawgroups.group import events as ev
 from clawgroups.group.draft import LOCAL_ADMIN
+from clawgroups.group.tools import Policy
 from clawgroups.ledger.faults import BadRow
 from clawgroups.ledger.ledger import Ledger
 from clawgroups.ledger.mirror import GroupCommit
@@ -113,11 +114,11 @@ async def test_a_row_that_the_database_refuses_spoils_only_its_own_command(ledge
         await ask(database_url, IN_THE_WAY, group=GROUPS[2])
         last = desk.groups[GROUPS[2]].seq
         assert last < 5
-        for _ in range(4 - last):
-            await desk.post(GROUPS[2], cmd.ChangeRules("up to event 4"), LOCAL_ADMIN)
+        for number in range(last, 4):
+            await desk.post(GROUPS[2], cmd.SetPolicy(f"up to event 4, after {number}", Policy.ASK), LOCAL_ADMIN)
         agent = f"{GROUPS[2]}-1"
         bad = desk.post(GROUPS[2], cmd.SteerAgent(agent=agent, text="collides"), LOCAL_ADMIN)
-        good = [desk.post(group, cmd.ChangeRules("good"), LOCAL_ADMIN) for group in GROUPS for _ in range(20)]
+        good = [desk.post(g, cmd.SetPolicy(f"good {n}", Policy.ASK), LOCAL_ADMIN) for g in GROUPS for n in range(20)]
         refused = desk.post(GROUPS[0], cmd.AnswerRequest(request="none", decision="approve"), LOCAL_ADMIN)
         with pytest.raises(BadRow, match="refused a row"):
             await bad

@@ -79,7 +79,7 @@ async def test_what_is_done_in_it_stands_in_the_call_s_result(desk: Desk) -> Non
     assert "exit status 3" in record.content
     assert record.snapshot, "what it changed in the workspace is kept with the step"
     assert desk.rooms.of(ms.TerminalClosed)[-1].why == "its shell ended with exit status 3"
-    assert (desk.rooms.folder / f"home/work/g/agents/{AGENT}/a.txt").read_text() == "one\n"
+    assert (desk.rooms.folder / Path("home", "work", "g", "agents", AGENT, "a.txt")).read_text() == "one\n"
 
 
 async def test_the_keyboard_interrupts_and_sizes_follow(desk: Desk) -> None:
