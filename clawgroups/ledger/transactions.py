@@ -1,7 +1,8 @@
-"""Runs the writer's transactions: on SQLite in one thread of their own, on PostgreSQL on an asyncio connection.
+"""Runs transactions: on SQLite in one thread of their own, on PostgreSQL on an asyncio connection.
 
-A commit is a dozen statements. Through an asyncio driver for SQLite each of them costs several hops between threads;
-in a thread that does nothing else the whole transaction costs one.
+On PostgreSQL they are the commits too; on SQLite those go to the scribe, and here is what stands beside the record:
+migrations, accounts, settings, the index of the search. Through an asyncio driver for SQLite each statement would cost
+several hops between threads; in a thread that does nothing else the whole transaction costs one.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
+import uvloop
 from ledger_rig import YOU, commit_of, file_of, founded, noted, whole
 
 from clawgroups.dispatcher.desk import Desk
@@ -59,6 +60,28 @@ async def test_one_that_was_killed_while_it_had_nothing_to_do_is_started_again(l
     await ledger.writer.commit([commit_of(after)])
     assert scribe().pid != former.pid
     assert await whole(ledger, "idle") == after.group.seq
+
+
+def test_so_it_is_on_the_loop_that_the_server_runs_on(sqlite_url: str) -> None:
+    """There a write to a pipe whose reader is gone raises, and does not only go unread."""
+
+    async def outlive() -> None:
+        ledger = await Ledger.open(sqlite_url)
+        desk = Desk(ledger.writer, lambda before, decision: None)
+        runs = asyncio.ensure_future(desk.run())
+        create = cmd.CreateGroup(group="loop", name="n", goal="g", conductor=LOCAL_ADMIN, members=(YOU,))
+        await desk.post("loop", create, LOCAL_ADMIN)
+        former = scribe()
+        former.kill()
+        await ended(former)
+        async with asyncio.timeout(PATIENCE_S):
+            await desk.post("loop", cmd.ChangeRules("goes on"), LOCAL_ADMIN)
+            desk.close()
+            await runs
+        assert await whole(ledger, "loop") == desk.groups["loop"].seq
+        await ledger.close()
+
+    uvloop.run(outlive())
 
 
 async def test_a_batch_that_it_died_over_is_written_by_the_next_one(ledger: Ledger) -> None:
