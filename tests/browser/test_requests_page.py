@@ -284,3 +284,17 @@ def test_what_was_answered_in_the_drawer_is_no_news_in_the_inbox(
     expect(item).to_have_count(0)
     until_over(api, group)
     assert answered(api, group, request)["by"] == "you"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('{"a": [1, 2.5]}', '{\n  "a": [\n    1,\n    2.5\n  ]\n}'),
+        ('{"id": 12345678901234567890}', '{"id": 12345678901234567890}'),
+        ("{broken", "{broken"),
+        ("7 apples", "7 apples"),
+    ],
+)
+def test_arguments_are_laid_out_and_never_changed(open_page: Opener, text: str, shown: str) -> None:
+    page = open_page("/")
+    assert page.evaluate("async (text) => (await import('/claw/words.js')).pretty(text)", text) == shown

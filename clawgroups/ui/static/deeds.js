@@ -5,7 +5,7 @@ import { claim, dropClaim, letGo } from "/claw/claims.js";
 import { me } from "/claw/me.js";
 import { room } from "/claw/room.js";
 import { say, sayError } from "/claw/say.js";
-import { argumentLines } from "/claw/words.js";
+import { argumentLines, pretty } from "/claw/words.js";
 
 async function attempt(act, done) {
   try {
@@ -152,7 +152,7 @@ export async function groupDeed(group, what) {
 const ASKS = {
   arguments: (r) => ({
     title: `Edit the call of ${r.tool}`, act: "Run it so",
-    fields: [{ name: "arguments", label: "Arguments", type: "json", value: pretty(r.arguments), required: true }],
+    fields: [{ name: "arguments", label: "Arguments", type: "json", value: pretty(r.arguments || "{}"), required: true }],
   }),
   member: async () => ({
     title: "Give it to another member", act: "Reassign",
@@ -173,14 +173,6 @@ const TEXTS = {
   reject: ["Send back", "What must change", "The agent reads this.", "Send back"],
   deny: ["Deny the call", "Reason", "The agent reads this; it may be empty.", "Deny"],
 };
-
-function pretty(text) {
-  try {
-    return JSON.stringify(JSON.parse(text || "{}"), null, 2);
-  } catch {
-    return text;
-  }
-}
 
 /** What to ask before this answer is given; null when it needs nothing. */
 async function dialogOf(request, choice) {

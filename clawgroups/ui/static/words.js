@@ -99,6 +99,19 @@ export const day = (ms) => new Date(ms).toLocaleDateString("en-GB", { day: "nume
 export const bytes = (n) => (n < 1024 ? `${n} B` : n < 1048576 ? `${(n / 1024).toFixed(1)} KiB` : `${(n / 1048576).toFixed(1)} MiB`);
 export const plural = (n, one, many = `${one}s`) => `${whole(n)} ${n === 1 ? one : many}`;
 
+const TOO_LONG = /\d{16,}/; // a number that JavaScript would round
+
+/** JSON on lines of its own; what is no object or list, or would not stay exactly what it is, as it came. */
+export function pretty(text) {
+  const bare = (text || "").trim();
+  if (!/^[[{]/.test(bare) || TOO_LONG.test(bare)) return text || "";
+  try {
+    return JSON.stringify(JSON.parse(bare), null, 2);
+  } catch {
+    return text;
+  }
+}
+
 /** What a call is about in one line: its command, path or first words. */
 export function argumentGist(text) {
   try {

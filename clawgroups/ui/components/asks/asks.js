@@ -1,6 +1,7 @@
 // What waits for a person here: approve, edit, deny, supply, answer. Half-written answers stay in the browser.
 import { claim, claimLine, dropClaim, letGo, whyNotAnswer } from "/claw/claims.js";
 import { settledWords } from "/claw/settled.js";
+import { pretty } from "/claw/words.js";
 
 const WAITS = { asking: "waits for approval", released: "is running", children: "a sub-agent works on it", answer: "waits for an answer", unknown: "may or may not have taken effect" };
 const SHOWN = 6;
@@ -112,13 +113,7 @@ export default {
     look(choice, n) {
       return ["deny", "fail", "reject"].includes(choice.id) ? "btn-danger" : n === 0 ? "btn-primary" : "";
     },
-    pretty(text) {
-      try {
-        return JSON.stringify(JSON.parse(text), null, 2);
-      } catch {
-        return text;
-      }
-    },
+    pretty,
     async choose(request, choice) {
       this.wrong[request.id] = "";
       if (choice && !choice.needs && choice.id !== "deny") return this.emitAnswer(request, choice);

@@ -1,7 +1,7 @@
 // The thread of one sub-agent. Agent text is hostile input: it only ever becomes text nodes.
 import { api } from "/claw/api.js";
 import { feedOf } from "/claw/feed.js";
-import { day, timeOfDay } from "/claw/words.js";
+import { day, pretty, timeOfDay } from "/claw/words.js";
 
 const PAGE = 60; // lines read at once
 const MOST = 900; // lines kept on the page; older ones are read again when scrolled to
@@ -31,15 +31,6 @@ const TITLES = {
 };
 const TONES = { hand_back: "human", lapse: "human", reassign: "human", steer: "human", late: "dim" };
 
-const pretty = (text) => {
-  const bare = (text || "").trim();
-  if (!/^[[{]/.test(bare)) return text || "";
-  try {
-    return JSON.stringify(JSON.parse(bare), null, 2);
-  } catch {
-    return text;
-  }
-};
 const short = (text) => {
   try {
     const values = Object.entries(JSON.parse(text || "{}"));
