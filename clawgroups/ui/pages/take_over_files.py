@@ -16,8 +16,8 @@ from clawgroups.errors import ClawError
 from clawgroups.ui.components.diff.diff import Diff, of_file
 from clawgroups.ui.components.editor.editor import NEW, Editor, Save
 from clawgroups.ui.components.fields.fields import Field
+from clawgroups.ui.components.file_tree.file_tree import FileTree
 from clawgroups.ui.components.files.files import Files
-from clawgroups.ui.components.tree.tree import Tree
 from clawgroups.ui.parts import press, text
 from clawgroups.ui.shell import report, say
 
@@ -46,7 +46,7 @@ class FilesPanel:
         with ui.element("details").classes("drive-tree").props("open"):
             with ui.element("summary"):
                 text("The whole workspace", "drive-h")
-            self.tree = Tree(lambda path: people.folder(self._agent_id, path), lambda path: self._open(path, False))
+            self.tree = FileTree(lambda path: people.folder(self._agent_id, path), lambda path: self._open(path, False))
         with ui.element("div").classes("row drive-new") as self.new:
             self._new = Field("New file", placeholder="its path, such as notes/plan.md")
             press("Begin it", self._begin, "btn btn-small")

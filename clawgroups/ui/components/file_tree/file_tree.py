@@ -12,7 +12,7 @@ from clawgroups.errors import ClawError
 from clawgroups.ui.components.style import own_style
 
 
-class Tree(Element, component="tree.js"):
+class FileTree(Element, component="file_tree.js"):
     """``load`` gives a folder's entries (see ``People.folder``); ``on_open`` gets the path of a file."""
 
     def __init__(
