@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from clawgroups.testing.model_process import ModelProcess
 
@@ -164,3 +165,32 @@ def until_request(api: httpx.Client, group: str, kind: str, agent_id: str = "") 
 
     found: Json = wait_for(look, f"a request of kind {kind}")
     return found
+
+
+class HeldFeed:
+    """The feed of a page that is opened after this: held back, it keeps what the server says until it is let go."""
+
+    def __init__(self, page: Page) -> None:
+        self._kept: list[str | bytes] | None = None
+        self._route: WebSocketRoute | None = None
+        page.route_web_socket(re.compile("/feed$"), self._through)
+
+    def _through(self, route: WebSocketRoute) -> None:
+        self._route = route
+        route.connect_to_server().on_message(self._pass)
+
+    def _pass(self, message: str | bytes) -> None:
+        if self._kept is not None:
+            self._kept.append(message)
+        elif self._route is not None:
+            self._route.send(message)
+
+    def hold(self) -> None:
+        """From now on the page hears nothing."""
+        self._kept = []
+
+    def let_go(self) -> None:
+        """The page hears what was kept, in order, and goes on live."""
+        kept, self._kept = self._kept or [], None
+        for message in kept:
+            self._pass(message)

@@ -7,7 +7,7 @@ import re
 import httpx
 import pytest
 from browser_faults import Faults, Opener
-from browser_steps import Json, asking, done, item_of, model_group, person, until_over, wait_for
+from browser_steps import HeldFeed, Json, asking, done, item_of, model_group, person, until_over, wait_for
 from inbox_steps import SAME, Swarms, answers_of, count_is, same_of, sit_down, writes
 from playwright.sync_api import Page, expect
 
@@ -112,6 +112,26 @@ def test_a_dialog_claims_and_its_close_lets_go_as_does_leaving_the_page(
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(item_of(page, request).locator(".claim")).to_contain_text("You have it")
     assert assigned(api, group, request) == "you", "what was claimed before stays claimed"
+
+
+def test_what_is_opened_again_at_once_is_claimed_again_though_the_feed_still_shows_the_old_claim(
+    open_page: Opener, api: httpx.Client, swarms: Swarms
+) -> None:
+    group, (request,) = swarms.asking(writes("again.txt"))
+    page = open_page("/claw/icon.svg")
+    feed = HeldFeed(page)
+    page.goto(f"{page.url.split('/claw')[0]}/groups/{group}")
+    item = item_of(page, request)
+    item.get_by_role("button", name="Deny").click()
+    expect(item.locator(".claim")).to_contain_text("You have it")
+    feed.hold()
+    page.get_by_role("dialog").get_by_role("button", name="Close").click()
+    has_it(api, group, request, "")
+    item.get_by_role("button", name="Deny").click()
+    has_it(api, group, request, "you")
+    feed.let_go()
+    page.get_by_role("dialog").get_by_role("button", name="Close").click()
+    has_it(api, group, request, "")
 
 
 def test_an_answer_that_comes_while_another_has_it_is_refused_with_their_name(

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from browser_faults import Faults, Opener
-from browser_steps import agents, done, survey, wait_for
+from browser_steps import HeldFeed, agents, done, survey, wait_for
 from playwright.sync_api import Locator, Page, expect
 
 HOSTILE = '<img src=x onerror="window.pwned=1"><b>bold</b> \u202e[link](javascript:window.pwned=2)'
@@ -69,6 +69,20 @@ def test_rules_are_edited_in_plain_words_and_everybody_hears_of_it(
     expect(other.locator(".talk-rules-text")).to_have_text("Be kind.\nNo jokes.")
     expect(other.locator(".talk-one", has_text="changed the standing rules")).to_have_count(2)
     assert done(api.get(f"/groups/{group}"))["rules"] == "Be kind.\nNo jokes."
+
+
+def test_rules_under_way_come_back_though_the_feed_comes_after_the_rooms_words(
+    open_page: Opener, api: httpx.Client, group: str
+) -> None:
+    page = room_of(open_page, group)
+    page.get_by_role("button", name="Edit").click()
+    page.get_by_label("In plain words").fill("Be brief.")
+    feed = HeldFeed(page)
+    feed.hold()
+    page.reload()
+    expect(page.get_by_text("Nothing was said yet")).to_be_visible()
+    feed.let_go()
+    expect(page.get_by_label("In plain words")).to_have_value("Be brief.")
 
 
 def test_unsent_words_outlive_a_reload_and_a_cut_connection(open_page: Opener, faults: Faults, group: str) -> None:

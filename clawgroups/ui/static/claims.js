@@ -5,7 +5,9 @@ import { me, whyNot } from "/claw/me.js";
 import { say, sayError } from "/claw/say.js";
 import { span } from "/claw/when.js";
 
-const held = new Map(); // what this page claimed by opening it: id -> whose it is
+const held = new Map(); // what this page claimed by opening it: id -> whose it is, and since when
+const left = new Map(); // what it let go: id -> since when it had been claimed
+const lines = new Map(); // what is under way: id -> ends when the server has heard it
 
 const assign = (id, body) => api("POST", `/requests/${id}/assign`, body);
 
@@ -28,41 +30,60 @@ async function attempt(act) {
   }
 }
 
+/** One deed after another for each request: the server hears of a claim's end before it hears of the next claim. */
+function inLine(id, act) {
+  const done = (lines.get(id) ?? Promise.resolve()).then(act);
+  const quiet = done.catch(() => {}).then(() => lines.get(id) === quiet && lines.delete(id));
+  lines.set(id, quiet);
+  return done;
+}
+
+/** What the feed shows as this person's may be a claim that was let go a moment ago: then it is nobody's. */
+const isStillMine = (request) => isMine(request) && request.assigned_at !== left.get(request.id);
+
 /** Somebody begins to answer: it is theirs if nobody has it. Gives false when another has it, who is then named. */
 export async function claim(request) {
-  if (isMine(request) || held.has(request.id)) return true;
+  const { id } = request;
+  if (held.has(id) || isStillMine(request)) return true;
   if (whyNot("AssignRequest")) return true; // the answer itself is refused, with the reason
+  const mine = { who: "", at: 0 };
+  held.set(id, mine); // a second one at the same time is the same claim
   try {
-    held.set(request.id, ""); // a second one at the same time is the same claim
-    const now = await assign(request.id, { was: "" });
-    if (held.has(request.id)) held.set(request.id, now.assigned);
-    else await putBack(request.id, now.assigned); // put away before the answer came
+    await inLine(id, async () => {
+      if (held.get(id) !== mine) return; // put away before it was its turn
+      const now = await assign(id, { was: "" });
+      Object.assign(mine, { who: now.assigned, at: now.assigned_at });
+    });
     return true;
   } catch (error) {
-    held.delete(request.id);
+    if (held.get(id) === mine) held.delete(id);
     if (error.rule !== "assigned") return true; // of no matter here: what is wrong is told where the answer is sent
     sayError(error);
     return false;
   }
 }
 
-async function putBack(id, who) {
+/** It is put away without an answer. What was claimed in so many words, or elsewhere, stays. */
+export async function letGo(id) {
+  const mine = held.get(id);
+  held.delete(id);
+  if (!mine) return;
   try {
-    await assign(id, { to: "", was: who });
+    await inLine(id, async () => {
+      if (!mine.who) return;
+      left.set(id, mine.at);
+      await assign(id, { to: "", was: mine.who });
+    });
   } catch (error) {
     if (error.rule !== "answered_once") sayError(error);
   }
 }
 
-/** It is put away without an answer. What was claimed in so many words, or elsewhere, stays. */
-export async function letGo(id) {
-  const who = held.get(id);
-  held.delete(id);
-  if (who) await putBack(id, who);
-}
-
 /** It is answered, settled or somebody else's: there is nothing to let go. */
-export const dropClaim = (id) => held.delete(id);
+export function dropClaim(id) {
+  held.delete(id);
+  left.delete(id);
+}
 
 /** Takes it, whoever has it. */
 export function take(request) {
@@ -98,7 +119,7 @@ export async function giveTo(requests) {
 
 // A page that is left answers nothing any more.
 addEventListener("pagehide", () => {
-  for (const [id, who] of held) {
+  for (const [id, { who }] of held) {
     if (!who) continue;
     const body = JSON.stringify({ to: "", was: who });
     fetch(`/api/v1/requests/${id}/assign`, { method: "POST", keepalive: true, headers: { "Content-Type": "application/json" }, body }).catch(() => {});

@@ -161,7 +161,8 @@ export default {
       this.rules = group.rules;
       this.root = group.root;
       this.people = peopleOf(tiles.values(), group.root);
-      if (kept(`rules:${this.groupId}`) && !this.editing && !this.noRules && this.phase === "loading") this.edit();
+      if (!this.followed && kept(`rules:${this.groupId}`) && !this.noRules) this.edit(false); // words from before a reload
+      this.followed = true;
     },
     path(query) {
       const only = this.only ? `&agent=${encodeURIComponent(this.only)}` : "";
@@ -288,9 +289,9 @@ export default {
     },
 
     // --- rules ------------------------------------------------------------------------------------------
-    edit() {
+    edit(focus = true) {
       Object.assign(this, { editing: true, base: this.rules, draft: kept(`rules:${this.groupId}`) || this.rules });
-      this.$nextTick(() => this.phase !== "loading" && this.$refs.rules?.focus());
+      if (focus) this.$nextTick(() => this.$refs.rules?.focus());
     },
     keepRules() {
       keep(`rules:${this.groupId}`, this.draft === this.base ? "" : this.draft);
