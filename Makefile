@@ -56,7 +56,7 @@ seed: setup ## fill a home with groups in every state: make seed HOME_FOLDER=/pa
 	@test -n "$(HOME_FOLDER)" || { echo "Name a folder: make seed HOME_FOLDER=/path/to/a/new/home" >&2; exit 2; }
 	$(BIN)/python -m clawgroups.testing.seed --home $(HOME_FOLDER) $(SEED_ARGS)
 
-screenshots: setup-test ## make the pictures of the README anew from the running program
+screenshots: setup-test ## make the pictures of the documentation anew, and one of every state to look at
 	$(BIN)/python scripts/screenshot.py
 
 clean: ## remove what was built, the virtual environment too

@@ -1,149 +1,164 @@
-"""Makes the pictures of the README from the running program: a survey of this checkout, watched and taken over.
+"""Makes the pictures of the documentation, and one of every state at every size in both themes to look through.
 
-Nothing in them is drawn or staged by hand: a real server, real sub-agents, and what people do through the API and the
-page. Run it with ``make screenshots``.
+A home is seeded with groups in every state (``clawgroups.testing.seed``); a real server and runner go on driving them,
+with models that are scripts and write on. Run it with ``make screenshots``: the pictures that are shown come to
+``docs/``, all of them to ``build/pictures/`` with a page to look at them side by side.
 """
 
 from __future__ import annotations
 
+import argparse
+import asyncio
 import os
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
+from scenes import FIRST_SCENES, MINE, SCENES, Scene
 
+from clawgroups.testing.model_process import ModelProcess
+from clawgroups.testing.seed import fill
 from clawgroups.testing.server_process import ServerProcess
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCS = ROOT / "docs"
-LARGEST = 400_000  # bytes of a picture
-PATIENCE_S = 180.0
-PACE = 3  # words a second; slow enough that many sub-agents are at work at once
-SIZE = {"width": 1440, "height": 900}
+DOCS, ALL = ROOT / "docs" / "pictures", ROOT / "build" / "pictures"
+SIZES = {1440: 900, 1024: 768, 390: 844}
+LOOKS = [(width, theme) for width in SIZES for theme in ("dark", "light")]  # the first is the documentation's
+LARGEST = 400_000  # bytes of a picture in the documentation
+PATIENCE_S = 60.0
 Json = dict[str, Any]
 
 
 def main() -> None:
-    """Makes docs/screenshot.png and docs/take-over.png."""
+    """The command."""
+    parser = argparse.ArgumentParser(description="Makes the pictures from the running program.")
+    parser.add_argument("scenes", nargs="*", help="only these; the documentation's own stay as they are")
+    parser.add_argument("--docs", action="store_true", help="only those of the documentation")
+    options = parser.parse_args()
+    wanted = set(options.scenes)
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if chromium is None:
         sys.exit("Chromium is needed: install it, or name it in the environment as CHROMIUM.")
-    with (
-        tempfile.TemporaryDirectory(prefix="claw-pictures-") as home,
-        ServerProcess(Path(home)) as server,
-        httpx.Client(base_url=server.api, timeout=30, trust_env=False) as api,
-        sync_playwright() as playwright,
-    ):
+    ALL.mkdir(parents=True, exist_ok=True)
+    failed: list[str] = []
+    with ExitStack() as stack:
+        busy, empty = stack.enter_context(_seeded()), stack.enter_context(_empty())
+        playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        context = browser.new_context(viewport=SIZE, color_scheme="dark", reduced_motion="reduce")
-        page = context.new_page()
-        page.set_default_timeout(30_000)
-        expect.set_options(timeout=30_000)
-        group = _survey(api)
-        page.goto(f"{server.url}/groups/{group}")
-        _wall(page, api, group)
-        _done(api.post(f"/groups/{group}/cancel"))
-        group = _survey(api)
-        page.goto(f"{server.url}/groups/{group}")
-        _take_over(page, api, group)
+        key = (empty.home / "set-up.key").read_text().strip()
+        for server, scenes in ((busy, SCENES), (empty, FIRST_SCENES)):
+            for scene in scenes:
+                url = server.url + scene.path.format(key=key)
+                if options.docs:
+                    failed += _all_of(scene, browser, url, LOOKS[:1], docs=True) if scene.docs else []
+                elif not wanted or scene.name in wanted:
+                    failed += _all_of(scene, browser, url, LOOKS, docs=not wanted)
         browser.close()
+    _sheet()
+    if failed:
+        sys.exit("Not taken: " + ", ".join(failed))
 
 
-def _survey(api: httpx.Client) -> str:
-    body = {"name": "Survey of clawgroups", "template": "survey", "folder": str(ROOT), "pace": PACE, "start": True}
-    return str(_done(api.post("/groups", json=body))["id"])
+@contextmanager
+def _seeded() -> Iterator[ServerProcess]:
+    """A server on a house with groups in every state, of which one is driven by models that write on."""
+    with tempfile.TemporaryDirectory(prefix="claw-pictures-") as home, ModelProcess() as models:
+        asyncio.run(fill(Path(home), models=models.base_url))
+        with ServerProcess(Path(home)) as server:
+            with httpx.Client(base_url=server.api, timeout=30, trust_env=False) as api:
+                _take_over(api)
+            yield server
 
 
-def _wall(page: Page, api: httpx.Client, group: str) -> None:
-    """Most of the wall at work, one in a person's hands, one paused, two tasks that wait for a person."""
-    # The conductor hands its files out in batches, and none begins before the last one has ended.
-    _wait(lambda: _counts(api, group)["done"] >= 100 and len(_working(api, group)) >= 40, "a third batch")
-    mira = _done(api.post("/members", json={"name": "Mira", "kind": "person"}))["id"]
-    _do(api, group, lambda tile: f"/agents/{tile['id']}/take-over", {}, {"X-Claw-Person": mira})
-    for reason in ("Please look at this one yourself.", "The numbers of this file look odd."):
-        _do(api, group, lambda tile: f"/agents/{tile['id']}/reassign", {"to": "you", "reason": reason})
-    _do(api, group, lambda tile: f"/agents/{tile['id']}/pause", {}, oldest=True)
-    _open_one_at_work(page, api, group)
-    page.mouse.move(720, 20)
-    _shoot(page, "screenshot.png")
+@contextmanager
+def _empty() -> Iterator[ServerProcess]:
+    """A server on a new home."""
+    with tempfile.TemporaryDirectory(prefix="claw-pictures-") as home, ServerProcess(Path(home)) as server:
+        yield server
 
 
-def _take_over(page: Page, api: httpx.Client, group: str) -> None:
-    """A sub-agent that was streaming is in the viewer's hands; a tool was run by its form, a turn is being written."""
-    _open_one_at_work(page, api, group)
-    page.keyboard.press("t")
-    page.wait_for_url("**/drive")
-    expect(page.locator(".wheel")).to_have_attribute("data-mode", "mine")
-    expect(page.locator(".line.unfinished")).to_be_visible()
-    page.get_by_role("button", name="search_files", exact=True).click()
-    page.locator('.field[data-field="text"] input').fill("usage")
-    page.locator('.field[data-field="path"] input').fill("source/clawgroups")
-    page.get_by_role("button", name="Run search_files").click()
-    expect(page.locator('.call[data-call="search_files"]').last).to_have_attribute("data-fate", "done")
-    page.get_by_label("Your turn, or the result").fill(
-        "I looked for who else counts tokens; say how this file belongs to them."
+def _take_over(api: httpx.Client) -> None:
+    """Takes one sub-agent over and works in its place: two files, written by its own tool."""
+    _wait(lambda: _agent(api)["state"] == "driving", "a sub-agent at work")
+    _done(api.post(f"/agents/{MINE}/take-over", json={}))
+    for path, content in {
+        "notes/callers.md": "# Callers of the old client\n\n- src/checkout.py, line 14\n- src/refunds.py, line 9\n",
+        "client.py": "class Client:\n    def __init__(self, key: str) -> None:\n        self.key = key\n",
+    }.items():
+        _wait(lambda: not _agent(api)["calls"] and _agent(api)["state"] == "driving", "a free wheel")
+        call = {"id": "", "name": "write_file", "arguments": {"path": path, "content": content}}
+        step = {"epoch": _agent(api)["epoch"], "content": "", "tool_calls": [call]}
+        _done(api.post(f"/agents/{MINE}/steps", json=step))
+    _wait(lambda: not _agent(api)["calls"], "the files")
+
+
+def _all_of(scene: Scene, browser: Browser, url: str, looks: Sequence[tuple[int, str]], *, docs: bool) -> list[str]:
+    """Takes it at these widths in these themes; returns what could not be taken."""
+    failed = []
+    for width, theme in looks:
+        name = f"{scene.name}-{width}-{theme}.png"
+        try:
+            _take(scene, browser, url, ALL / name, width, SIZES[width], theme)
+        except (AssertionError, Error) as error:
+            failed.append(name)
+            sys.stderr.write(f"{name}: {str(error).splitlines()[0]}\n")
+    width, theme = LOOKS[0]
+    shown = ALL / f"{scene.name}-{width}-{theme}.png"
+    if docs and scene.docs and shown.exists():
+        _keep(shown, DOCS / f"{scene.name}.png")
+    return failed
+
+
+def _take(scene: Scene, browser: Browser, url: str, picture: Path, width: int, height: int, theme: str) -> None:
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="light" if theme == "light" else "dark",
+        reduced_motion="reduce",
     )
-    page.mouse.move(700, 500)
-    _shoot(page, "take-over.png")
+    try:
+        page: Page = context.new_page()
+        page.set_default_timeout(15_000)
+        expect.set_options(timeout=15_000)
+        page.goto(url)
+        try:
+            scene.deed(page)
+        finally:
+            page.wait_for_timeout(600)
+            page.screenshot(path=picture)
+    finally:
+        context.close()
 
 
-def _open_one_at_work(page: Page, api: httpx.Client, group: str) -> None:
-    """Opens a sub-agent in the drawer whose words can be read there as they come."""
-
-    def opened() -> bool:
-        working = _working(api, group)
-        if not working:
-            return False
-        fresh = max(working, key=lambda tile: tile["since"])
-        page.locator(f'.tile[data-id="{fresh["id"]}"]').click()
-        live = page.locator(".drawer .live-text")
-        page.wait_for_timeout(2_500)
-        return page.locator(".drawer .live-text .caret").count() == 1 and len(live.text_content() or "") > 40
-
-    _wait(opened, "a sub-agent that writes")
-
-
-def _shoot(page: Page, name: str) -> None:
-    picture = DOCS / name
-    page.wait_for_timeout(600)
-    page.screenshot(path=picture)
+def _keep(picture: Path, shown: Path) -> None:
+    """Copies a picture to the documentation, unless it is too large for it."""
     size = picture.stat().st_size
     if size > LARGEST:
-        sys.exit(f"{picture} has {size:,} bytes, more than {LARGEST:,}.")
-    print(f"{picture.relative_to(ROOT)}: {size:,} bytes")  # noqa: T201
+        sys.exit(f"{shown.name} has {size:,} bytes, more than {LARGEST:,}.")
+    shown.parent.mkdir(exist_ok=True)
+    shutil.copyfile(picture, shown)
+    sys.stdout.write(f"{shown.relative_to(ROOT)}: {size:,} bytes\n")
 
 
-def _do(
-    api: httpx.Client,
-    group: str,
-    path: Callable[[Json], str],
-    body: Json,
-    headers: Json | None = None,
-    *,
-    oldest: bool = False,
-) -> None:
-    """One act on a sub-agent at work; it may end just then, so another is tried."""
-    found = _working(api, group)
-    for tile in found if oldest else reversed(found):
-        if api.post(path(tile), json=body, headers=headers).is_success:
-            return
-    sys.exit("No sub-agent could be acted on.")
+def _sheet() -> None:
+    """A page with all of them side by side."""
+    rows = []
+    for name in sorted({path.name.rsplit("-", 2)[0] for path in ALL.glob("*.png")}):
+        taken = [f"{name}-{width}-{theme}.png" for width, theme in LOOKS]
+        rows.append(
+            f"<h2>{name}</h2>" + "".join(f'<a href="{one}"><img src="{one}" height="300"></a>' for one in taken)
+        )
+    (ALL / "index.html").write_text("<!doctype html><title>Every state</title>" + "\n".join(rows))
 
 
-def _working(api: httpx.Client, group: str) -> list[Json]:
-    tiles: list[Json] = _done(api.get(f"/groups/{group}/agents"))["agents"]
-    return [tile for tile in tiles if tile["parent"] and tile["state"] == "driving" and tile["member"] != "you"]
-
-
-def _counts(api: httpx.Client, group: str) -> Json:
-    counts: Json = _done(api.get(f"/groups/{group}"))["counts"]
-    return counts
+def _agent(api: httpx.Client) -> Json:
+    return _done(api.get(f"/agents/{MINE}"))
 
 
 def _done(reply: httpx.Response) -> Json:
@@ -158,7 +173,7 @@ def _wait(read: Callable[[], bool], what: str) -> None:
     while not read():
         if time.monotonic() > deadline:
             sys.exit(f"There was never {what}.")
-        time.sleep(0.25)
+        time.sleep(0.1)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 Everything is played by the real rules and written by the ledger's own writer. ``--long 300x4000`` adds a finished group
 of that size, ``--ended 2000`` so many small ones. Start a server on the home with CLAWGROUPS_RUNNER=false: then nobody
-goes on driving.
+goes on driving. With ``--models URL`` the models are those of ``clawgroups.testing.model_server`` there: whoever is at
+work writes on for as long as one looks.
 """
 
 from __future__ import annotations
@@ -35,13 +36,25 @@ PEOPLE = (
 )
 
 
-def _model(member: str, name: str, price: float) -> Member:
-    config = ModelConfig(base_url="http://127.0.0.1:9/v1", model=name, price_in=price, price_out=4 * price)
+NOWHERE = "http://127.0.0.1:9/v1"
+ENDLESS = "endless@4"  # writes four words a second
+
+
+def _model(member: str, name: str, price: float, base_url: str = NOWHERE) -> Member:
+    model = name if base_url == NOWHERE else ENDLESS
+    config = ModelConfig(base_url=base_url, model=model, price_in=price, price_out=4 * price)
     return Member(id=member, name=name, kind=MemberKind.MODEL, model=config, capacity=400, skills=("code",))
 
 
 KIMI, QWEN = _model("kimi", "Kimi K2.6", 0.6), _model("qwen", "Qwen3 Coder", 0.2)
 MEMBERS = (*PEOPLE, KIMI, QWEN)
+
+
+def members_at(base_url: str) -> tuple[Member, ...]:
+    """The same members, with models that are really there."""
+    return (*PEOPLE, _model(KIMI.id, KIMI.name, 0.6, base_url), _model(QWEN.id, QWEN.name, 0.2, base_url))
+
+
 DAY_MS = 86_400_000
 Fate = Callable[["Busy", Agent, int], None]
 
@@ -75,8 +88,9 @@ def conducted(played: PlayedGroup, modules: Sequence[str], *, review_every: int 
 class Busy:
     """The running group: 300 sub-agents, some of them in each state there is."""
 
-    def __init__(self, at: int) -> None:
+    def __init__(self, at: int, members: tuple[Member, ...] = MEMBERS) -> None:
         self.played = PlayedGroup("seedbusy", at)
+        self.members = members
         self.random = random.Random(300)
 
     def play(self) -> PlayedGroup:
@@ -87,7 +101,7 @@ class Busy:
             "Never touch migrations.",
         )
         limits = Limits(max_live=400, max_steps=20_000, agent_steps=9, budget_usd=400)
-        created(self.played, told, limits=limits)
+        created(self.played, told, limits=limits, members=self.members)
         modules = [f"{MODULES[n % len(MODULES)]}{n // len(MODULES) + 1}.py" for n in range(299)]
         conducted(self.played, modules, review_every=40, ask=True)
         for number, worker in enumerate(self.played.workers()):
@@ -217,19 +231,19 @@ def small(name: str, at: int, told: Told, *, paused: bool) -> PlayedGroup:
     return played
 
 
-async def seed(writer: Writer, now: int) -> list[str]:
+async def seed(writer: Writer, now: int, members: tuple[Member, ...] = MEMBERS) -> list[str]:
     """Writes the house and all groups; returns the groups' ids, oldest first."""
     house = PlayedGroup(HOUSE, now - 40 * DAY_MS)
     house.tell(
         cmd.CreateGroup(
-            group=HOUSE, name="House", goal="The members of this installation.", conductor=KIMI.id, members=MEMBERS
+            group=HOUSE, name="House", goal="The members of this installation.", conductor=KIMI.id, members=members
         )
     )
     made = [ended(number, told, now - (30 - 4 * number) * DAY_MS) for number, told in enumerate(ENDED, 1)]
     made.append(
         small("seedpaused", now - 5 * 3_600_000, Told("Rename the metrics", "One name for each metric."), paused=True)
     )
-    made.append(Busy(now - 2 * 3_600_000).play())
+    made.append(Busy(now - 2 * 3_600_000, members).play())
     made.append(small("seeddraft", now - 600_000, Told("Upgrade the runtime", "Python 3.13 everywhere."), paused=False))
     for played in [house, *made]:
         await played.write(writer)
@@ -245,12 +259,12 @@ async def many(writer: Writer, count: int, now: int) -> None:
         await played.write(writer)
 
 
-async def fill(home: Path, long: str, ended_groups: int) -> None:
+async def fill(home: Path, long: str = "", ended_groups: int = 0, models: str = NOWHERE) -> None:
     """Fills the ledger of a home that has none yet; says on standard output what was made and how long it took."""
     ledger = await Ledger.open(f"sqlite+aiosqlite:///{home / 'clawgroups.db'}")
     try:
         began = time.perf_counter()
-        made = await seed(ledger.writer, now_ms())
+        made = await seed(ledger.writer, now_ms(), members_at(models))
         sys.stdout.write(f"{len(made)} groups in {time.perf_counter() - began:.1f} s: {' '.join(made)}\n")
         await many(ledger.writer, ended_groups, now_ms())
         if long:
@@ -269,10 +283,11 @@ def main() -> None:
     parser.add_argument("--home", type=Path, required=True, help="a folder without a ledger in it")
     parser.add_argument("--long", default="", metavar="AGENTSxSTEPS", help="add a finished group of that size")
     parser.add_argument("--ended", type=int, default=0, metavar="N", help="add N small groups that were stopped")
+    parser.add_argument("--models", default=NOWHERE, metavar="URL", help="where the models are, as a member's address")
     options = parser.parse_args()
     if (options.home / "clawgroups.db").exists():
         sys.exit(f"{options.home} has a ledger already; choose another --home.")
-    asyncio.run(fill(options.home, options.long, options.ended))
+    asyncio.run(fill(options.home, options.long, options.ended, options.models))
 
 
 if __name__ == "__main__":
