@@ -5,6 +5,7 @@ ClawError
 │   └── StaleEpoch     the writer no longer holds the wheel; names who does (HTTP 409)
 ├── NotFound           nothing has that id (HTTP 404)
 ├── Invalid            the input does not fit; says what, where and how to mend it (HTTP 422)
+├── TooLarge           what was sent is larger than this takes (HTTP 413)
 ├── NotSignedIn        nobody is known to ask: sign-in is needed, or it was not right (HTTP 401)
 ├── Forbidden          the person's role does not allow it; says who could (HTTP 403)
 ├── TooManyTries       too many wrong passwords; says how long to wait (HTTP 429)
@@ -96,6 +97,13 @@ class Invalid(ClawError):
         if not self.field:
             return super().as_dict()
         return {**super().as_dict(), "fields": [{"field": self.field, "problem": self.sentence, "mend": self.hint}]}
+
+
+class TooLarge(ClawError):
+    """This is larger than what is taken here."""
+
+    code = "too_large"
+    status = 413
 
 
 class NotSignedIn(ClawError):

@@ -17,7 +17,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from clawgroups import __version__, memory
-from clawgroups.api import accounts, agents, docs, errors, groups, history, room, sign_in, sockets, terminal
+from clawgroups.api import accounts, agents, docs, errors, groups, history, room, sign_in, sockets, templates, terminal
+from clawgroups.api.attachments import router as attachments_router
 from clawgroups.api.door import Door
 from clawgroups.api.gate import Gate
 from clawgroups.api.guard import Guard, is_local
@@ -66,9 +67,11 @@ def build(settings: Settings, ledger: Ledger, runner: RunnerProcess, *, pages: b
     app.state.runner = runner
     errors.install(app)
     app.include_router(groups.router, prefix=ROOT, tags=["groups and members"])
+    app.include_router(templates.router, prefix=ROOT, tags=["groups and members"])
     app.include_router(agents.router, prefix=ROOT, tags=["sub-agents"])
     app.include_router(history.router, prefix=ROOT, tags=["history"])
     app.include_router(room.router, prefix=ROOT, tags=["room"])
+    app.include_router(attachments_router, prefix=ROOT, tags=["room"])
     app.include_router(sign_in.router, prefix=ROOT, tags=["sign-in"])
     app.include_router(accounts.router, prefix=ROOT, tags=["accounts"])
     app.include_router(settings_router, prefix=ROOT, tags=["settings"])

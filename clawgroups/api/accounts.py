@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import Field
 
 from clawgroups.api.bodies import Body
@@ -49,6 +49,18 @@ async def accounts(house: House, admin: Admin) -> Json:
     return {"accounts": house.accounts.views()}
 
 
+@router.get("/changes", responses=READ)
+async def changes(
+    house: House,
+    admin: Admin,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    before: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+) -> Json:
+    """What was done to accounts, by whom and when, newest first; ``next`` is the ``before`` of older ones."""
+    found = await house.accounts.changes(before=before, limit=limit)
+    return {"changes": found, "next": found[-1]["seq"] if len(found) == limit else None}
+
+
 @router.post("", status_code=201, responses=MAKE)
 async def add(body: NewAccountBody, house: House, admin: Admin) -> Json:
     """A new account with a one-time ``invitation``; the first one of a server is an admin's, with a password."""
@@ -70,11 +82,11 @@ async def change(account_id: str, body: AccountChangesBody, house: House, admin:
     """Role, disabled, password: holds at once, also for pages that are open."""
     account = house.accounts.find(account_id)
     if body.role is not None:
-        await house.accounts.set_role(account.id, Role(body.role))
+        await house.accounts.set_role(account.id, Role(body.role), admin.id)
     if body.disabled is not None:
-        await house.accounts.set_disabled(account.id, body.disabled)
+        await house.accounts.set_disabled(account.id, body.disabled, admin.id)
     if body.password is not None:
-        await house.accounts.set_password(account.id, body.password, but=admin.sign_in)
+        await house.accounts.set_password(account.id, body.password, admin.id, but=admin.sign_in)
     log.info("%s changed %s of %s", admin.id, ", ".join(body.model_fields_set), account.id, extra={"action": "account"})
     return house.accounts.view(house.accounts.find(account.id))
 
@@ -82,7 +94,7 @@ async def change(account_id: str, body: AccountChangesBody, house: House, admin:
 @router.post("/{account_id}/invitation", responses=CHANGE)
 async def invite(account_id: str, house: House, admin: Admin) -> Json:
     """A new one-time link, for somebody who lost the first one or forgot the password."""
-    key, account = await house.accounts.invite(account_id)
+    key, account = await house.accounts.invite(account_id, admin.id)
     return house.accounts.view(account) | {"invitation": _way(key)}
 
 

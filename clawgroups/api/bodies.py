@@ -81,9 +81,40 @@ class NewGroupBody(Body):
     worker: str = Field("", max_length=120)
     limit: int = Field(300, ge=1, le=300)
     pace: int | None = Field(None, ge=0, le=1_000)
+    base: str = Field("", max_length=200)
+    head: str = Field("", max_length=200)
+    by: Literal["file", "concern"] = "file"
+    sides: int = Field(5, ge=2, le=20)
+    lines: Words = ""
+    at_once: int = Field(8, ge=1, le=300)
     limits: LimitsBody = Field(default_factory=lambda: LimitsBody.model_validate({}))
     policies: dict[str, Policy] = Field(default_factory=dict, max_length=200)
     start: bool = False
+
+
+class EstimateBody(NewGroupBody):
+    """A group as it would be made; it needs no name yet."""
+
+    name: str = Field("", max_length=400)
+
+
+class TemplateBody(Body):
+    """A group to make a template of."""
+
+    name: Name
+    group: str = Field(min_length=1, max_length=120)
+
+
+class TemplateNameBody(Body):
+    """A new name for a template."""
+
+    name: Name
+
+
+class GuideBody(Body):
+    """Whether the first page shows the guide."""
+
+    shown: bool
 
 
 class TakeOverBody(Body):
@@ -205,7 +236,8 @@ Variables = Annotated[
 class ModelBody(Body):
     """An OpenAI-compatible endpoint. ``api_key`` is kept apart, readable only by the server's owner.
 
-    ``context``: how many tokens it takes in. ``extra_body``: fields of the server's own, merged into every request.
+    ``context``: how many tokens it takes in. ``sees``: it takes images. ``extra_body``: fields of the server's own,
+    merged into every request.
     """
 
     base_url: BaseUrl
@@ -216,6 +248,7 @@ class ModelBody(Body):
     temperature: Temperature = None
     max_tokens: Tokens = None
     context: Tokens = None
+    sees: bool = False
     price_in: Price = 0
     price_cached: Price = 0
     price_out: Price = 0
@@ -260,6 +293,7 @@ class ModelChangesBody(Body):
     temperature: Temperature = _kept()
     max_tokens: Tokens = _kept()
     context: Tokens = _kept()
+    sees: bool = _kept()
     price_in: Price = _kept()
     price_cached: Price = _kept()
     price_out: Price = _kept()

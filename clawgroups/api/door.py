@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from typing import cast
 
 from fastapi import FastAPI
@@ -15,9 +16,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from clawgroups.api.addresses import FEED, Address, address_of
+from clawgroups.group.attachments import LARGEST as LARGEST_FILE
 
 PREFIX = "/api/"
 LARGEST = 8 * 1024 * 1024  # bytes of a body
+ATTACH = re.compile(r"/api/v1/groups/[^/]+/attachments")  # the one address that takes a file
 DRAIN_S = 2.0
 MOST_DRAINED = 8 * LARGEST
 LIST = "All addresses are listed at /api/v1/docs."
@@ -34,7 +37,8 @@ class Door:
             await self._app(scope, receive, send)
             return
         headers = {key.lower(): value.decode("latin1") for key, value in scope["headers"]}
-        answer = _too_large(headers) or (_judge(scope, headers) if scope["path"].startswith(PREFIX) else None)
+        limit = _limit(scope)
+        answer = _too_large(headers, limit) or (_judge(scope, headers) if scope["path"].startswith(PREFIX) else None)
         if answer is not None:
             await drain(receive)
             await answer(scope, receive, send)
@@ -42,7 +46,7 @@ class Door:
         if scope["method"] == "HEAD" and scope["path"].startswith(PREFIX):
             scope = {**scope, "method": "GET"}
             send = _without_body(send)
-        await self._app(scope, _bounded(receive), send)
+        await self._app(scope, _bounded(receive, limit), send)
 
 
 def refusal(status: int, code: str, sentence: str, hint: str, **headers: str) -> JSONResponse:
@@ -79,28 +83,39 @@ def _not_json(address: Address, method: str, headers: dict[bytes, str]) -> Respo
     return refusal(415, "not_json", sentence, "Send the header Content-Type: application/json.")
 
 
-def _too_large(headers: dict[bytes, str]) -> Response | None:
+def _limit(scope: Scope) -> int:
+    """Bytes that a body may have here."""
+    return LARGEST_FILE if scope["method"] == "POST" and ATTACH.fullmatch(scope["path"]) else LARGEST
+
+
+def _too_large(headers: dict[bytes, str], limit: int) -> Response | None:
     length = headers.get(b"content-length", "0")
-    if not length.isdigit() or int(length) <= LARGEST:
+    if not length.isdigit() or int(length) <= limit:
         return None
-    return refusal(413, "too_large", _LARGE, SMALLER, Connection="close")
+    return refusal(413, "too_large", _large(limit), SMALLER if limit == LARGEST else SMALLER_FILE, Connection="close")
 
 
-_LARGE = f"The body is larger than {LARGEST // 1024 // 1024} MiB."
+def _large(limit: int) -> str:
+    return f"The body is larger than {limit // 1024 // 1024} MiB."
+
+
 SMALLER = "Write large files in parts, with several tool calls."
+SMALLER_FILE = "Attach a smaller file."
 
 
-def _bounded(receive: Receive) -> Receive:
+def _bounded(receive: Receive, limit: int) -> Receive:
     """Counts what comes without a declared length."""
     taken = 0
+    if limit == LARGEST_FILE:
+        return receive  # the route counts as it reads, and knows the file's name
 
     async def receiving() -> Message:
         nonlocal taken
         message = await receive()
         taken += len(message.get("body", b""))
-        if taken > LARGEST:
+        if taken > limit:
             await drain(receive)
-            raise HTTPException(413, _LARGE)
+            raise HTTPException(413, _large(limit))
         return message
 
     return receiving

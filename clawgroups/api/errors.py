@@ -52,7 +52,7 @@ _MEANINGS = {
     403: "forbidden: your role does not allow it; the hint says who could",
     404: "not_found: nothing has that id",
     409: "refused: a rule says no (rule, state); stale_epoch: somebody else holds the wheel (epoch, driver)",
-    413: "too_large: the body is over 8 MiB",
+    413: "too_large: the body is over 8 MiB, or a file over 20 MiB",
     415: "not_json: the body is not JSON",
     422: "invalid: a field does not fit (fields)",
     429: "too_many_tries: too many wrong passwords (wait_s)",

@@ -5,27 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Query, Response
-from fastapi.responses import FileResponse
 
 from clawgroups import __version__
 from clawgroups.api.bodies import AnswerBody, AssignBody, MemberBody, MemberChangesBody, NewGroupBody
 from clawgroups.api.deps import Actor, House
 from clawgroups.api.errors import told
+from clawgroups.api.opened_file import OpenedFile, opened_below
+from clawgroups.api.templates import plan_asked
 from clawgroups.dispatcher.founding import found
 from clawgroups.dispatcher.member_changes import MemberChanges
-from clawgroups.dispatcher.plans import NewGroup
-from clawgroups.dispatcher.templates import TEMPLATES
 from clawgroups.dispatcher.timeline import Window, timeline
-from clawgroups.dispatcher.views import group_view, member_view
-from clawgroups.errors import NotFound
+from clawgroups.dispatcher.views import group_view
 from clawgroups.group import commands as cmd
 from clawgroups.group.members import Member, MemberKind, ModelConfig, ProgramConfig
-from clawgroups.group.state import Limits
 from clawgroups.ids import group_of
 from clawgroups.ledger.answers import answerers, answers_page
 
@@ -44,15 +40,6 @@ async def status(house: House) -> Json:
     return {"version": __version__, **place, **house.status(), "members": len(house.registry.members())}
 
 
-@router.get("/templates")
-async def templates(house: House) -> Json:
-    """Group templates, with the folder that the survey offers first."""
-    listed = [
-        {"id": t.id, "name": t.name, "description": t.description, "fields": list(t.fields)} for t in TEMPLATES.values()
-    ]
-    return {"templates": listed, "folder": str(house.settings.folder)}
-
-
 @router.get("/groups", responses=told(422))
 async def groups(
     house: House,
@@ -66,22 +53,7 @@ async def groups(
 @router.post("/groups", status_code=201, responses=MAKE)
 async def create(body: NewGroupBody, house: House, actor: Actor) -> Json:
     """Makes a group, and starts it when asked."""
-    plan = NewGroup(
-        name=body.name,
-        goal=body.goal,
-        rules=body.rules,
-        template=body.template,
-        folder=body.folder,
-        folder_mode=body.folder_mode,
-        conductor=body.conductor,
-        worker=body.worker,
-        limit=body.limit,
-        pace=body.pace,
-        limits=Limits(**body.limits.model_dump()),
-        policies=body.policies,
-        start=body.start,
-    )
-    return group_view(await found(house, plan, actor))
+    return group_view(await found(house, plan_asked(house, body), actor))
 
 
 @router.get("/groups/{group_id}", responses=READ)
@@ -159,22 +131,10 @@ async def files(group_id: str, house: House) -> Json:
 
 
 @router.get("/groups/{group_id}/files/{path:path}", responses=READ)
-async def file(group_id: str, path: str, house: House) -> FileResponse:
+async def file(group_id: str, path: str, house: House) -> OpenedFile:
     """A file of the group's workspace, always as a download: it may be hostile."""
     await house.group(group_id)
-    real = await asyncio.to_thread(_within, house.settings.work / group_id / "workspace", path)
-    if real is None:
-        raise NotFound(f"There is no file {path} in this group's workspace.")
-    return FileResponse(real, media_type="application/octet-stream", filename=real.name)
-
-
-def _within(folder: Path, path: str) -> Path | None:
-    """The file under ``folder``, links followed; None where there is none or it lies outside."""
-    try:
-        root, real = folder.resolve(), Path(folder / path).resolve()
-        return real if root in real.parents and real.is_file() else None
-    except (OSError, RuntimeError):  # a name too long, a loop of links
-        return None
+    return await asyncio.to_thread(opened_below, house.settings.work / group_id / "workspace", path)
 
 
 @router.get("/requests", responses=READ)
@@ -252,14 +212,13 @@ async def add_member(body: MemberBody, house: House, actor: Actor) -> Json:
         program=ProgramConfig(command=tuple(body.program.command), env=body.program.env) if body.program else None,
     )
     added = await house.registry.add(member, body.model.api_key if body.model else "", actor)
-    return member_view(added, 0)
+    return house.registry.view(added)
 
 
 @router.get("/members/{member_id}", responses=READ)
 async def member(member_id: str, house: House) -> Json:
     """One member with its profile and load."""
-    house.registry.find(member_id)
-    return next(view for view in house.registry.views() if view["id"] == member_id)
+    return house.registry.view(house.registry.find(member_id))
 
 
 @router.patch("/members/{member_id}", responses={**ACT, **MAKE})
@@ -292,6 +251,7 @@ async def test_member(member_id: str, house: House, actor: Actor) -> Json:
 
 
 @router.get("/offers", responses=told(503))
-async def offers(house: House) -> Json:
-    """Model endpoints found on this machine."""
+async def offers(house: House, actor: Actor) -> Json:
+    """Model endpoints found on this machine; the runner knocks at ports for it."""
+    house.accounts.check_deed(actor, "offers")
     return {"offers": await house.registry.offers()}

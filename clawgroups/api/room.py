@@ -13,6 +13,7 @@ from clawgroups.api.errors import told
 from clawgroups.dispatcher.room import read_room
 from clawgroups.dispatcher.views import group_view
 from clawgroups.group import commands as cmd
+from clawgroups.group.attachments import MOST
 
 router = APIRouter(prefix="/groups/{group_id}")
 Json = dict[str, Any]
@@ -21,17 +22,19 @@ READ, WRITE = told(404, 422), told(404, 409, 413, 415, 422, 503)
 
 
 class PostBody(Body):
-    """Words in the room."""
+    """Words in the room, and ids of uploaded files; one of the two may be missing."""
 
-    text: Annotated[str, Field(min_length=1, max_length=100_000)]
+    text: Annotated[str, Field(max_length=100_000)] = ""
     to: list[Annotated[str, Field(max_length=200)]] = Field(default_factory=list, max_length=1_000)
+    attachments: list[Annotated[str, Field(min_length=1, max_length=80)]] = Field(default_factory=list, max_length=MOST)
 
 
 class RulesBody(Body):
-    """The standing rules, whole."""
+    """The standing rules, whole; ``was``: those that they replace, so that nobody's are lost unseen."""
 
     rules: Annotated[str, Field(max_length=200_000)]
     tell_all: bool = True
+    was: Annotated[str, Field(max_length=200_000)] | None = None
 
 
 @router.get("/room", responses=READ)
@@ -49,13 +52,15 @@ async def room(
 
 @router.post("/messages", status_code=201, responses=WRITE)
 async def post_message(group_id: str, body: PostBody, house: House, actor: Actor) -> Json:
-    """Says something in the room: to named sub-agents, or else to the conductor."""
-    group = await house.command(group_id, cmd.PostMessage(text=body.text, to=tuple(body.to)), actor)
+    """Says something in the room, or attaches files: to named sub-agents, or else to the conductor."""
+    files = await house.attachments.claim(group_id, body.attachments)
+    group = await house.command(group_id, cmd.PostMessage(body.text, tuple(body.to), files), actor)
     return group_view(group)
 
 
 @router.put("/rules", responses=WRITE)
 async def rules(group_id: str, body: RulesBody, house: House, actor: Actor) -> Json:
     """Replaces the standing rules; the room and the members are told."""
-    group = await house.command(group_id, cmd.ChangeRules(rules=body.rules, tell_all=body.tell_all), actor)
+    command = cmd.ChangeRules(rules=body.rules, tell_all=body.tell_all, was=body.was)
+    group = await house.command(group_id, command, actor)
     return group_view(group)

@@ -31,6 +31,9 @@ MaxTokens = Annotated[
     int | None, typer.Option(min=1, help="Most tokens of one turn (default: the server's).", show_default=False)
 ]
 Context = Annotated[int | None, typer.Option(min=1, help="Tokens that the model takes in.", show_default=False)]
+Sees = Annotated[
+    bool | None, typer.Option("--images/--no-images", help="Whether it sees images (default: no).", show_default=False)
+]
 PriceIn = Annotated[float | None, typer.Option(min=0, help=f"Price of input, {_DEAR}.", show_default=False)]
 PriceCached = Annotated[float | None, typer.Option(min=0, help=f"Price of cached input, {_DEAR}.", show_default=False)]
 PriceOut = Annotated[float | None, typer.Option(min=0, help=f"Price of output, {_DEAR}.", show_default=False)]

@@ -13,10 +13,10 @@ from rich.text import Text
 
 from clawgroups.cli import member_options as opt
 from clawgroups.cli.groups import AsJson
-from clawgroups.cli.house import Home, running
+from clawgroups.cli.house import Api, Home, running
 from clawgroups.cli.members_edit import edit
 from clawgroups.cli.words import line, safe
-from clawgroups.errors import ClawError
+from clawgroups.errors import ClawError, Forbidden
 
 app = typer.Typer(help="List, add, change, test and remove members.", no_args_is_help=False, rich_markup_mode=None)
 add = typer.Typer(help="Bring a member in.", no_args_is_help=True, rich_markup_mode=None)
@@ -47,8 +47,19 @@ def show(home: Home = None, as_json: AsJson = False) -> None:
         table.add_row(*(Text(line(cell)) for cell in _row(member)))
     console = Console()
     console.print(table)
-    for offer in api.get("/offers")["offers"]:
+    for offer in _offers(api):
         console.print(Text(safe(f"Found {offer['source']}: {offer['model']}. Add it: {_how(offer)}")), soft_wrap=True)
+
+
+def _offers(api: Api) -> list[dict[str, Any]]:
+    """Model servers found there; none for a person whose role does not let the runner look for them."""
+    try:
+        found: list[dict[str, Any]] = api.get("/offers")["offers"]
+    except ClawError as error:
+        if error.code != Forbidden.code:
+            raise
+        return []
+    return found
 
 
 def _row(member: dict[str, Any]) -> list[str]:
@@ -76,6 +87,7 @@ def add_model(
     temperature: opt.Temperature = None,
     max_tokens: opt.MaxTokens = None,
     context: opt.Context = None,
+    sees: opt.Sees = None,
     price_in: opt.PriceIn = None,
     price_cached: opt.PriceCached = None,
     price_out: opt.PriceOut = None,
@@ -89,7 +101,7 @@ def add_model(
     key = opt.asked_key() if ask_key else ""
     endpoint = opt.given(
         base_url=url, model=model, api_key=key or None, key_ref=f"env:{key_env}" if key_env else None,
-        thinking=thinking, temperature=temperature, max_tokens=max_tokens, context=context,
+        thinking=thinking, temperature=temperature, max_tokens=max_tokens, context=context, sees=sees,
         price_in=price_in, price_cached=price_cached, price_out=price_out, extra_body=extra,
     )  # fmt: skip
     _add({"name": name, "kind": "model", "model": endpoint}, skills, capacity, home)

@@ -51,6 +51,7 @@ def edit(
     temperature: opt.Temperature = None,
     max_tokens: opt.MaxTokens = None,
     context: opt.Context = None,
+    sees: opt.Sees = None,
     price_in: opt.PriceIn = None,
     price_cached: opt.PriceCached = None,
     price_out: opt.PriceOut = None,
@@ -68,8 +69,8 @@ def edit(
     """
     endpoint = opt.given(
         base_url=url, model=model, key_ref=f"env:{key_env}" if key_env else None, thinking=thinking,
-        temperature=temperature, max_tokens=max_tokens, context=context, price_in=price_in,
-        price_cached=price_cached, price_out=price_out, extra_body=opt.extra_of(extra_body),
+        temperature=temperature, max_tokens=max_tokens, context=context, sees=sees,
+        price_in=price_in, price_cached=price_cached, price_out=price_out, extra_body=opt.extra_of(extra_body),
     )  # fmt: skip
     for what in unset or ():
         endpoint |= _checked(_NOTHING[what], endpoint, what)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from clawgroups.dispatcher import rights
+from clawgroups.dispatcher.account_words import sentence
 from clawgroups.dispatcher.key_files import HOME_KEY, SET_UP_KEY, KeyFile
 from clawgroups.dispatcher.member_changes import MemberChanges
 from clawgroups.dispatcher.passwords import Passwords, Tries
@@ -24,7 +25,9 @@ from clawgroups.errors import Forbidden, Invalid, NotFound, Refused
 from clawgroups.group import commands as cmd
 from clawgroups.group.draft import LOCAL_ADMIN
 from clawgroups.group.members import Member, MemberKind
+from clawgroups.group.state import Group
 from clawgroups.ids import new_token, now_ms
+from clawgroups.ledger.account_changes import AccountChange
 from clawgroups.ledger.accounts import Account
 
 if TYPE_CHECKING:
@@ -95,6 +98,13 @@ class Accounts:
     def check(self, actor: str, kind: type[cmd.Command], group_id: str = "") -> None:
         """Raises Forbidden when the actor's role does not allow such a command."""
         rights.check(self.role_of(actor), kind, group_id, self._accounts.values())
+
+    def check_answer(self, actor: str, command: cmd.AnswerRequest, group: Group) -> None:
+        """The same for what an answer amounts to. What is no open request is left to the rules."""
+        request = group.requests.get(command.request)
+        amounts = rights.amounts_to(request.kind, command.decision, command.scope) if request else None
+        if amounts is not None:
+            self.check(actor, amounts, group.id)
 
     def marked(self, actor: str, command: cmd.Command) -> cmd.Command:
         """The same, with whether the actor may do it for the person at the wheel."""
@@ -189,7 +199,7 @@ class Accounts:
                 id=LOCAL_ADMIN, name=self._name_of(LOCAL_ADMIN), sign_in_name=signs, password_hash=password_hash,
                 role=Role.ADMIN.value, created_at=now_ms(),
             )  # fmt: skip
-            await self._keep(made, new=LOCAL_ADMIN not in self._accounts)
+            await self._keep(made, "set_up", made.id, new=LOCAL_ADMIN not in self._accounts)
             self.set_up_key.remove()
         self.sign_ins.close_doors(lambda who: who.open)  # they were let in because there was no sign-in
         log.info("sign-in is set up; %s is the first admin", made.name, extra={"action": "set_up"})
@@ -221,7 +231,7 @@ class Accounts:
                 id=person.id, name=person.name, sign_in_name=signs, password_hash="", role=role.value,
                 created_at=now_ms(), invite_hash=hashed(key), invite_until=now_ms() + INVITE_MS,
             )  # fmt: skip
-            await self._keep(made, new=True)
+            await self._keep(made, "made", actor, role.value, new=True)
         return key, made
 
     def _check_free(self, sign_in_name: str) -> None:
@@ -239,12 +249,12 @@ class Accounts:
             raise Invalid(f"{person.name} has an account.", hint="Change that one.", field="member")
         return person
 
-    async def invite(self, account_id: str) -> tuple[str, Account]:
+    async def invite(self, account_id: str, actor: str) -> tuple[str, Account]:
         """A new one-time link, also for somebody who forgot the password: the old one holds until it is used."""
         async with self._changing:
             key = new_token()
             changed = replace(self.find(account_id), invite_hash=hashed(key), invite_until=now_ms() + INVITE_MS)
-            return key, await self._keep(changed)
+            return key, await self._keep(changed, "invited", actor)
 
     def invited(self, key: str) -> Account | None:
         """Whose invitation a key is."""
@@ -266,37 +276,46 @@ class Accounts:
             if account is None:
                 raise Forbidden("This link has just been used.", hint="Sign in, or ask an admin for a new one.")
             changed = replace(account, password_hash=password_hash, invite_hash="", invite_until=0)
-            await self._keep(changed, ends=True)
+            await self._keep(changed, "accepted", account.id, ends=True)
         return await self.sign_ins.begin(changed, browser)
 
-    async def set_role(self, account_id: str, role: Role) -> Account:
+    async def set_role(self, account_id: str, role: Role, actor: str) -> Account:
         """Holds from the next request on; open pages are loaded anew. Raises Refused for the last admin."""
         async with self._changing:
             account = self.find(account_id)
             if role is not Role.ADMIN:
                 self._check_not_last(account, "change the role of")
-            changed = await self._keep(replace(account, role=role.value))
+            if account.role == role.value:
+                return account
+            changed = await self._keep(
+                replace(account, role=role.value), "role", actor, f"{account.role} to {role.value}"
+            )
         self.sign_ins.close_doors(lambda who: who.id == account.id and not who.open and who.role is not role)
         return changed
 
-    async def set_disabled(self, account_id: str, disabled: bool) -> Account:
+    async def set_disabled(self, account_id: str, disabled: bool, actor: str) -> Account:
         """A disabled person is signed out everywhere, at once. Raises Refused for the last admin."""
         async with self._changing:
             account = self.find(account_id)
             if disabled:
                 self._check_not_last(account, "disable")
-            changed = await self._keep(replace(account, disabled_at=now_ms() if disabled else 0), ends=disabled)
+            if bool(account.disabled_at) == disabled:
+                return account
+            what = "disabled" if disabled else "enabled"
+            changed = replace(account, disabled_at=now_ms() if disabled else 0)
+            await self._keep(changed, what, actor, ends=disabled)
         if disabled:
             self.sign_ins.close_doors(lambda who: who.id == account.id and not who.open)
         return changed
 
-    async def set_password(self, account_id: str, password: str, *, but: str = "") -> Account:
+    async def set_password(self, account_id: str, password: str, actor: str, *, but: str = "") -> Account:
         """All browsers but ``but`` are signed out."""
         account = self.find(account_id)
         password_hash = await self.passwords.hash(password, name=account.sign_in_name)
         async with self._changing:
             account = self.find(account_id)
-            changed = await self._keep(replace(account, password_hash=password_hash, invite_hash="", invite_until=0))
+            changed = replace(account, password_hash=password_hash, invite_hash="", invite_until=0)
+            await self._keep(changed, "own_password" if actor == account.id else "password", actor)
         await self.sign_ins.end_all(account.id, but=but)
         return changed
 
@@ -307,7 +326,7 @@ class Accounts:
         if not await self.passwords.fits(account.password_hash, old):
             raise Invalid("The present password is not right.", hint="Try again.", field="old")
         self.tries.forgive(account.sign_in_name, address)
-        await self.set_password(account.id, new, but=who.sign_in)
+        await self.set_password(account.id, new, who.id, but=who.sign_in)
 
     def _check_not_last(self, account: Account, what: str) -> None:
         others = (
@@ -318,8 +337,25 @@ class Accounts:
             sentence = f"{account.name} is the only admin; you cannot {what} the last one."
             raise Refused("last_admin", account.role, sentence, hint="Make somebody else an admin first.")
 
-    async def _keep(self, account: Account, *, new: bool = False, ends: bool = False) -> Account:
-        await self._tables.put(account, new=new, ends=ends)
+    async def changes(self, *, before: int, limit: int) -> list[dict[str, Any]]:
+        """What was done to accounts, the newest first, for admins."""
+        rows = await self._tables.changes(before=before, limit=limit)
+        return [
+            row
+            | {
+                "by_name": self._name_of(row["actor"]),
+                "name": self._name_of(row["account"]),
+                "words": sentence(row["what"], row["detail"]),
+            }
+            for row in rows
+        ]
+
+    async def _keep(
+        self, account: Account, what: str, actor: str, detail: str = "", *, new: bool = False, ends: bool = False
+    ) -> Account:
+        """Writes it down together with who did what to it."""
+        change = AccountChange(actor=actor, account=account.id, what=what, detail=detail)
+        await self._tables.put(account, change, new=new, ends=ends)
         self._accounts[account.id] = account
         self._look()
         if ends:

@@ -8,26 +8,33 @@ from collections.abc import Callable
 from typing import Any
 
 from clawgroups.dispatcher.accounts import Accounts
+from clawgroups.dispatcher.attachments import Attachments
 from clawgroups.dispatcher.crew import Crew
 from clawgroups.dispatcher.desk import Desk
 from clawgroups.dispatcher.drives import Drives
+from clawgroups.dispatcher.estimates import Estimates
 from clawgroups.dispatcher.feed import Feeds
+from clawgroups.dispatcher.guide import Guide
+from clawgroups.dispatcher.health import Health
 from clawgroups.dispatcher.history import Histories
 from clawgroups.dispatcher.indexer import Indexer
 from clawgroups.dispatcher.keys import Keys
 from clawgroups.dispatcher.launcher import Launcher, Ramp
 from clawgroups.dispatcher.live import LiveText
+from clawgroups.dispatcher.loads import Loads
 from clawgroups.dispatcher.news import News
 from clawgroups.dispatcher.pages import Pages
 from clawgroups.dispatcher.people import People
 from clawgroups.dispatcher.registry import Registry
 from clawgroups.dispatcher.reports import Reports
 from clawgroups.dispatcher.runner_link import RunnerLink
+from clawgroups.dispatcher.saved_templates import SavedTemplates
 from clawgroups.dispatcher.terminals import Terminals
+from clawgroups.dispatcher.unsent import Unsent
 from clawgroups.dispatcher.views import HOUSE
 from clawgroups.dispatcher.watch import Watch
 from clawgroups.dispatcher.webhook import Webhook
-from clawgroups.errors import ClawError, LedgerError, LedgerStopped, NotFound
+from clawgroups.errors import ClawError, LedgerError, LedgerStopped, NotFound, StaleEpoch
 from clawgroups.group import commands as cmd
 from clawgroups.group.draft import Decision
 from clawgroups.group.members import Member, MemberKind
@@ -62,7 +69,8 @@ class Dispatcher:
         self.live = LiveText()
         self.desk = Desk(ledger.writer, self._committed, on_stopped=self._ledger_stopped)
         self.news = News(self.desk, ledger.reader, self.live)
-        self.feeds = Feeds(self.live, self.news.snapshot, self.news.changes)
+        self.unsent = Unsent(self.check_wheel)
+        self.feeds = Feeds(self.live, self.news.snapshot, self.news.changes, self.unsent)
         self.drives = Drives(settings, self.desk, ledger.reader, self.keys)
         self.reports = Reports(self.desk, self.live)
         self.crew = Crew(
@@ -75,14 +83,21 @@ class Dispatcher:
             tasks=self.tasks,
             token=token,
         )
+        self.health = Health()
+        self.loads = Loads(self)
         self.registry = Registry(self)
         self.accounts = Accounts(self)
         self.people = People(self)
+        self.news.requests.tools = self.people.tools
         self.terminals = Terminals(self)
+        self.attachments = Attachments(self)
         self.pages = Pages(self)
         self.indexer = Indexer(ledger)
-        self.webhook = Webhook(ledger.settings, self.desk)
+        self.webhook = Webhook(ledger.settings, self.desk, ledger.reader)
         self.history = Histories(self)
+        self.templates = SavedTemplates(self, ledger.settings)
+        self.estimates = Estimates(self)
+        self.guide = Guide(self, ledger.settings)
         self._ended: dict[str, Group] = {}
         self._putting_away: set[str] = set()
         self._desk_runs: asyncio.Task[None] | None = None
@@ -98,6 +113,8 @@ class Dispatcher:
         await self.registry.open()
         await self.accounts.open()
         await self.webhook.open()
+        await self.templates.open()
+        await self.guide.open()
         await self._take_seats_back()
         launcher = Launcher(
             self._changing_groups,
@@ -120,6 +137,7 @@ class Dispatcher:
         self.tasks.start(self.indexer.run(), name="indexer")
         self.tasks.start(self.accounts.sign_ins.run(), name="last-seen")
         self.tasks.start(self.webhook.run(), name="webhook")
+        self.tasks.start(self.attachments.run(), name="attachments")
         self._tell_status()
 
     async def _take_seats_back(self) -> None:
@@ -187,6 +205,8 @@ class Dispatcher:
         command = self.accounts.marked(actor, command)
         if group_id not in self.desk.groups and not isinstance(command, cmd.CreateGroup):
             await self._reopen(group_id)
+        if isinstance(command, cmd.AnswerRequest):
+            self.accounts.check_answer(actor, command, self.desk.groups[group_id])
         await self._bring_person(group_id, actor)
         if isinstance(command, cmd.AssignRequest):
             await self._bring_person(group_id, command.to)
@@ -257,6 +277,8 @@ class Dispatcher:
     def _hear_runner(self, link: RunnerLink, message: ms.AnyMessage) -> None:
         if isinstance(message, ms.TerminalReport):
             self.terminals.hear(link, message)
+        elif isinstance(message, ms.FetchFile):
+            self.tasks.start(self.attachments.serve(link, message), name=f"fetch-{message.agent}")
         else:
             self.reports.hear(link, message)
 
@@ -285,9 +307,11 @@ class Dispatcher:
         group = decision.group
         self.indexer.hear()
         self.webhook.hear(decision)
+        self.loads.hear(decision)
         self.news.hear(before, decision, self.feeds.of(group.id))
         self.crew.carry_out(decision)
         self.terminals.committed(group)
+        self.unsent.committed(group)
         if group.ended_at and group.id != HOUSE:
             self._put_away_later(group.id)
 
@@ -329,6 +353,17 @@ class Dispatcher:
                 "sandbox": sandbox,
             },
         }
+
+    def check_wheel(self, agent_id: str, actor: str, epoch: int) -> None:
+        """The first fence of what is no step (keys, unsent words). Raises LedgerStopped, Forbidden or StaleEpoch."""
+        self.check_ledger()
+        self.accounts.check(actor, cmd.RecordStep)
+        group = self.desk.groups.get(group_of(agent_id))
+        agent = group.agents.get(agent_id) if group else None
+        driver = agent.driver if agent else None
+        if agent is None or driver is None or agent.epoch != epoch or driver.member != actor or agent.ended:
+            state, present = (agent.status.value, agent.epoch) if agent else ("closed", 0)
+            raise StaleEpoch(state, epoch=present, driver=driver.member if driver else None, written=epoch)
 
     def check_ledger(self) -> None:
         """Raises LedgerStopped when nothing can be written any more."""

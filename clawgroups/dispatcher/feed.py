@@ -19,12 +19,14 @@ import msgspec
 
 from clawgroups.dispatcher.live import LiveText
 from clawgroups.dispatcher.presence import Present
-from clawgroups.errors import ClawError
-from clawgroups.ids import group_of
+from clawgroups.dispatcher.unsent import PARTS, Unsent
+from clawgroups.errors import ClawError, NotFound
+from clawgroups.ids import group_of, now_ms
 from clawgroups.tasks import Tasks
 
 log = logging.getLogger("clawgroups.feed")
 BATCH_S = 0.12
+BEAT_S = 4.0  # who hears nothing for so long is told that there is nothing
 MOST_WAITING = 1024 * 1024  # characters that may wait for one viewer
 MOST_WATCHED = 320
 _encode = msgspec.json.Encoder().encode
@@ -48,6 +50,15 @@ class _Look(_FromViewer, tag="look", frozen=True):
     agent: str = ""
 
 
+class _Write(_FromViewer, tag="write", frozen=True):
+    agent: str
+    epoch: int
+    turn: str = ""
+    tool: str = ""
+    arguments: str = ""
+    note: str = ""
+
+
 class _Resync(_FromViewer, tag="resync", frozen=True):
     pass
 
@@ -56,7 +67,7 @@ class _Ping(_FromViewer, tag="ping", frozen=True):
     at: float = 0
 
 
-_from_viewer = msgspec.json.Decoder(_Watch | _Look | _Resync | _Ping)
+_from_viewer = msgspec.json.Decoder(_Watch | _Look | _Write | _Resync | _Ping)
 
 
 def _leave(name: str, error: BaseException) -> None:
@@ -70,6 +81,7 @@ class Viewer:
     def __init__(self, person: tuple[str, str] = ("", "")) -> None:
         self.person = person
         self.looks_at = ""
+        self.unsent: tuple[str, int] | None = None  # whose unsent words they saw last, and which
         self.behind = True
         self.watching: frozenset[str] = frozenset()
         self.fresh: frozenset[str] = frozenset()
@@ -106,7 +118,7 @@ class Viewer:
 
     def restart(self) -> None:
         """Drops the backlog; a snapshot comes next, and everything watched comes whole again."""
-        self.behind = True
+        self.behind, self.unsent = True, None
         self.fresh, self.watching = self.fresh | self.watching, frozenset()
         self._frames, self._size = [], 0
         self._woken.set()
@@ -126,6 +138,7 @@ class GroupFeed:
         self.changed: set[str] = set()  # open requests that another person has now, or nobody
         self.events: deque[dict[str, Any]] = deque(maxlen=20)
         self.people = Present()
+        self.told_at = time.monotonic()
 
     @property
     def dirty(self) -> bool:
@@ -140,8 +153,9 @@ Changes = Callable[[str, GroupFeed], dict[str, Any]]
 class Feeds:
     """All feeds. ``snapshot`` and ``changes`` make the bodies; this class only paces and delivers them."""
 
-    def __init__(self, live: LiveText, snapshot: Snapshot, changes: Changes) -> None:
+    def __init__(self, live: LiveText, snapshot: Snapshot, changes: Changes, unsent: Unsent) -> None:
         self.live = live
+        self.unsent = unsent
         self._snapshot = snapshot
         self._changes = changes
         self._feeds: dict[str, GroupFeed] = defaultdict(GroupFeed)
@@ -166,6 +180,8 @@ class Feeds:
             for group, feed in list(self._feeds.items()):
                 self._send_batch(group, feed)
                 self._send_text(group, feed)
+                self._send_unsent(feed)
+                self._send_beat(feed, started)
             await asyncio.sleep(max(0.02, BATCH_S - (time.monotonic() - started)))
 
     def _send_batch(self, group: str, feed: GroupFeed) -> None:
@@ -175,12 +191,22 @@ class Feeds:
             return
         body = self._changes(group, feed)
         feed.number += 1
+        feed.told_at = time.monotonic()
         batch: dict[str, Any] = {"t": "batch", "n": feed.number, **body}
         if rates:
             batch["live"] = rates
         if people is not None:
             batch["people"] = people
         text = _encode(batch).decode()
+        for viewer in feed.viewers:
+            viewer.offer(text)
+
+    def _send_beat(self, feed: GroupFeed, now: float) -> None:
+        """A silence must not look like a connection that is alive, nor the other way round."""
+        if now - feed.told_at < BEAT_S:
+            return
+        feed.told_at = now
+        text = _encode({"t": "beat", "at": now_ms()}).decode()
         for viewer in feed.viewers:
             viewer.offer(text)
 
@@ -206,6 +232,17 @@ class Feeds:
             for frame in self.live.resets([agent]):
                 viewer.offer(_encode(frame).decode())
 
+    def _send_unsent(self, feed: GroupFeed) -> None:
+        """What somebody writes at the wheel, to the others who have that sub-agent open."""
+        for viewer in feed.viewers:
+            if not viewer.looks_at or not viewer.has_room:
+                continue
+            words = self.unsent.words(viewer.looks_at)
+            if viewer.unsent != (seen := (viewer.looks_at, words.number)):
+                viewer.unsent = seen
+                if words.by != viewer.person[0]:
+                    viewer.offer(_encode(words.frame(viewer.looks_at)).decode())
+
     async def serve(
         self,
         group: str,
@@ -229,6 +266,7 @@ class Feeds:
                     task.result()
         finally:
             feed.viewers.discard(viewer)
+            self.unsent.leave(viewer)
             if not feed.viewers:
                 self._feeds.pop(group, None)
                 self.live.forget_watch(group)
@@ -260,5 +298,17 @@ class Feeds:
                 viewer.watch(frozenset(itertools.islice(own, MOST_WATCHED)))
             elif isinstance(message, _Look):
                 viewer.looks_at = message.agent if group_of(message.agent) == group else ""
+            elif isinstance(message, _Write):
+                self._take_unsent(group, viewer, message)
             elif isinstance(message, _Resync):
                 viewer.restart()
+
+    def _take_unsent(self, group: str, viewer: Viewer, message: _Write) -> None:
+        """A refusal is told to the writer alone."""
+        try:
+            if group_of(message.agent) != group:
+                raise NotFound(f"There is no sub-agent {message.agent[:80]} in this group.")
+            parts = {part: getattr(message, part) for part in PARTS}
+            self.unsent.write(viewer, viewer.person, message.agent, message.epoch, parts)
+        except ClawError as error:
+            viewer.offer(_encode({"t": "refused", "agent": message.agent[:80], **error.as_dict()}).decode())

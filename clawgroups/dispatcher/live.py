@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +11,7 @@ from clawgroups.ids import group_of
 from clawgroups.link.messages import Delta
 
 KEEP_CHARS = 20_000  # of the turn under way, for somebody who opens it in the middle
+COUNTED_S = 10.0  # so long after somebody asked how much was spoken it is counted on
 KEPT_KINDS = ("text", "reasoning", "call")
 
 
@@ -38,6 +39,8 @@ class LiveText:
         self._resets: dict[str, set[str]] = defaultdict(set)
         self._measured: dict[str, float] = {}
         self._watched: dict[str, frozenset[str]] = {}
+        self._spoken: Counter[str] = Counter()
+        self._asked_at = -COUNTED_S
 
     def add(self, delta: Delta, epoch: int) -> None:
         """One piece from a runner; of an old epoch it is dropped."""
@@ -55,6 +58,8 @@ class LiveText:
                 turn.pieces.append((delta.kind, delta.text))
             turn.tokens += delta.tokens
             turn.window += delta.tokens
+            if time.monotonic() - self._asked_at < COUNTED_S:
+                self._spoken[delta.agent] += delta.tokens
         self._moved[group].add(delta.agent)
 
     def end_turn(self, agent: str) -> None:
@@ -106,6 +111,12 @@ class LiveText:
             if turn.rate > 0.5:
                 self._moved[group].add(agent)  # so that a rate falls back to zero on screen
         return rows
+
+    def spoken(self) -> Counter[str]:
+        """Tokens of each sub-agent since this was asked last; nothing is counted while nobody asks for a while."""
+        spoken, self._spoken = self._spoken, Counter()
+        self._asked_at = time.monotonic()
+        return spoken
 
     def take(self, group: str, watched: frozenset[str]) -> dict[str, list[dict[str, Any]]]:
         """The new pieces of watched sub-agents, as frames."""

@@ -17,7 +17,10 @@ from clawgroups.ledger.reader import Reader
 
 TURN_ENDS = (ev.StepCommitted, ev.DriverStopped, ev.DriverFailed, ev.SeatLost, ev.AgentFinished)
 QUIET = (ev.CallClosed, ev.CallReleased, ev.CallWaits, ev.LeaseRenewed, ev.StepCommitted, ev.AgentHeld, ev.RequestLetGo)
-SAID = (ev.MessagePosted, ev.SteerQueued, ev.RulesChanged, ev.HandedBack, ev.Reassigned)
+SAID = (
+    *(ev.MessagePosted, ev.SteerQueued, ev.RulesChanged, ev.HandedBack, ev.Reassigned),
+    *(ev.AgentFinished, ev.AgentFailed),
+)
 
 
 class News:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from clawgroups.dispatcher.history import counted_view
 from clawgroups.dispatcher.views import group_view, spec_view, tile
+from clawgroups.group.attachments import view
 from clawgroups.group.events import encode
 from clawgroups.group.group_tools import described
 from clawgroups.group.state import Agent, AgentStatus, CallStatus, Group
@@ -200,4 +201,5 @@ def _entry_view(group: Group, entry: Entry) -> dict[str, Any]:
         "step": entry.step,
         "seq": entry.seq,
         "at": entry.at,
+        "attachments": [view(one) for one in entry.attachments],
     }

@@ -106,7 +106,7 @@ class Tries:
             kept.count, kept.last = kept.count + 1, now
             over = kept.count - FREE[key[0]]
             if over >= 0:
-                kept.until = now + min(LONGEST_WAIT_S, 2.0**over)
+                kept.until = now + min(LONGEST_WAIT_S, 2.0 ** min(over, 10))
         while len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
 

@@ -54,8 +54,11 @@ class Registry:
 
     def views(self) -> list[dict[str, Any]]:
         """All members with their load over all groups."""
-        groups = self._dispatcher.open_groups()
-        return [member_view(member, sum(group.load(member.id) for group in groups)) for member in self.members()]
+        return [self.view(member) for member in self.members()]
+
+    def view(self, member: Member) -> dict[str, Any]:
+        """One member with its load over all groups, and what its last test said."""
+        return member_view(member, self._dispatcher.loads.of(member.id), self._dispatcher.health.said.get(member.id))
 
     def find(self, member_id: str) -> Member:
         """One member. Raises NotFound."""
@@ -94,6 +97,7 @@ class Registry:
             made = changed(member, changes)
             self._check_new(made, member_id)
             made = await self._put(made, changes.api_key or "", actor)
+            self._dispatcher.health.forget(member_id)  # what was tested is another member now
             if _kept_key(member) != _kept_key(made):
                 self._dispatcher.keys.forget(_kept_key(member))
             return made
@@ -150,6 +154,8 @@ class Registry:
                     raise Refused("in_use", group.status.value, sentence, hint=hint)
             await self._dispatcher.desk.post(HOUSE, cmd.RemoveMember(member_id), actor)
             self._dispatcher.keys.forget(_kept_key(member))
+            self._dispatcher.health.forget(member_id)
+            self._dispatcher.loads.forget(member_id)
 
     def _check_new(self, member: Member, replaces: str) -> None:
         """Raises Invalid for a name that another member than the one it replaces has, and for what is not whole."""
@@ -163,7 +169,8 @@ class Registry:
 
     async def test(self, member_id: str) -> dict[str, Any]:
         """Whether the member works, from the runner's own place: ok, sentence, hint, ms."""
-        return await self.try_out(self.find(member_id), "")
+        member = self.find(member_id)
+        return await self._dispatcher.health.test(member_id, lambda: self.try_out(member, ""))
 
     async def try_out(self, member: Member, api_key: str) -> dict[str, Any]:
         """The same for one that need not be in the house yet. ``api_key``: a key that is kept nowhere."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 from clawgroups.dispatcher.desk import Desk
+from clawgroups.dispatcher.risk import risk_of
 from clawgroups.dispatcher.views import blocked_by
 from clawgroups.group import events as ev
 from clawgroups.group.state import Agent, Group, RequestKind
+from clawgroups.group.tools import ToolSpec
 from clawgroups.ledger.reader import Reader
 
 ALONE = (RequestKind.REVIEW.value, RequestKind.TASK.value)  # each is about a work of its own
@@ -35,12 +38,13 @@ def _rate(agent: Agent, opened_at: int) -> float:
 
 
 class Requests:
-    """What each open request says; the rules know only that it is open."""
+    """What each open request says; the rules know only that it is open. ``tools``: the catalogue of a sub-agent."""
 
     def __init__(self, desk: Desk, reader: Reader) -> None:
         self._desk = desk
         self._reader = reader
         self._words: dict[str, dict[str, Any]] = {}
+        self.tools: Callable[[str], dict[str, ToolSpec]] = lambda agent: {}
 
     def hear(self, recorded: ev.Recorded) -> None:
         """Keeps the words of a request that opens, drops those of one that closes."""
@@ -96,11 +100,15 @@ class Requests:
             "agent_name": name,
             "blocked": blocked_by(group, request.agent),
             "safe": bool(call and call.safe),
+            "risk": self._risk(request.kind, request.agent, words["tool"], safe=bool(call and call.safe)),
             "rate": _rate(agent, request.opened_at) if agent else 0.0,
             "assigned": request.assigned,
             "assigned_name": person.name if person else request.assigned,
             "assigned_at": request.assigned_at,
         }
+
+    def _risk(self, kind: RequestKind, agent: str, tool: str, *, safe: bool) -> dict[str, object]:
+        return risk_of(kind, tool, self.tools(agent).get(tool), safe=safe).as_dict()
 
     async def views(self, group_id: str | None, state: str) -> list[dict[str, Any]]:
         """Requests of one group or of all, open or closed, oldest first."""

@@ -11,6 +11,7 @@ from enum import StrEnum
 from clawgroups.dispatcher.views import HOUSE
 from clawgroups.errors import Forbidden
 from clawgroups.group import commands as cmd
+from clawgroups.group.state import RequestKind
 from clawgroups.ledger.accounts import Account
 
 
@@ -67,6 +68,14 @@ NEEDS: dict[type[cmd.Command], Role | None] = {
     cmd.KeepLateWrite: None,
 }
 
+ANSWERS: dict[tuple[RequestKind, str], type[cmd.Command]] = {
+    (RequestKind.STALL, "reassign"): cmd.Reassign,
+    (RequestKind.STALL, "fail"): cmd.CancelAgent,
+    (RequestKind.BUDGET, "raise"): cmd.ChangeLimits,
+    (RequestKind.BUDGET, "fail"): cmd.CancelGroup,
+}
+"""Answers that do what a command of their own does: whoever gives one may do that, too."""
+
 WORDS: dict[type[cmd.Command], str] = {
     cmd.CreateGroup: "make a group",
     cmd.StartGroup: "start a group",
@@ -100,6 +109,7 @@ DEEDS: dict[str, Role] = {
     "accounts": Role.ADMIN,
     "settings": Role.ADMIN,
     "test": Role.DRIVER,  # it asks the member's endpoint, which may cost money
+    "offers": Role.DRIVER,  # it makes the runner knock at ports
     "folders": Role.DRIVER,  # it tells what lies on the server's disk
 }
 _DEED_WORDS = {
@@ -107,6 +117,7 @@ _DEED_WORDS = {
     "accounts": "change accounts",
     "settings": "change the settings of the house",
     "test": "test a member",
+    "offers": "look for model servers",
     "folders": "look into folders",
 }
 
@@ -120,6 +131,20 @@ def least_of(kind: type[cmd.Command], group_id: str) -> Role | None:
     """The least role for a command; None where no person may send it. Whatever is done to the house needs an admin."""
     least = NEEDS.get(kind)
     return Role.ADMIN if least is not None and group_id == HOUSE else least
+
+
+def amounts_to(kind: RequestKind, decision: str, scope: str) -> type[cmd.Command] | None:
+    """The command that such an answer does the same as; None for one that only answers."""
+    if (kind, decision, scope) == (RequestKind.APPROVAL, "approve", "group"):
+        return cmd.SetPolicy
+    return ANSWERS.get((kind, decision))
+
+
+def needs_of_answers() -> dict[str, str]:
+    """For pages: the least role of every answer that needs more than answering does."""
+    wider = {"approval:approve:group": cmd.SetPolicy}
+    all_of_them = wider | {f"{kind.value}:{decision}": command for (kind, decision), command in ANSWERS.items()}
+    return {f"answer:{name}": least.value for name, command in all_of_them.items() if (least := NEEDS[command])}
 
 
 def check(role: Role | None, kind: type[cmd.Command], group_id: str, accounts: Iterable[Account]) -> None:

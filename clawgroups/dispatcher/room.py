@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clawgroups.group.state import Group
-from clawgroups.ledger.room import room_page
+from clawgroups.ledger.room import ENDS, room_page
 
 if TYPE_CHECKING:
     from clawgroups.dispatcher.dispatcher import Dispatcher
+
+BEGINNING = 2_000  # characters of a sub-agent's result; its thread has all of it
 
 
 async def read_room(
@@ -39,4 +41,11 @@ def _named(group: Group, people: dict[str, str], message: dict[str, Any]) -> dic
         {**one, "name": agents[one["agent"]].name if one["agent"] in agents else one["agent"]} for one in message["to"]
     ]
     about = agents[message["about"]].name if message["about"] in agents else ""
-    return {**message, "by_name": name or by or message["by"], "about_name": about, "to": to}
+    named = {**message, "by_name": name or by or message["by"], "about_name": about, "to": to}
+    return _shortened(named, whole=message["by_agent"] == group.root) if message["kind"] in ENDS else named
+
+
+def _shortened(message: dict[str, Any], *, whole: bool) -> dict[str, Any]:
+    """The beginning of a result; the conductor's own is what the group was for, and stands in full."""
+    text = message["text"] if whole else message["text"][:BEGINNING]
+    return {**message, "text": text, "cut": len(text) < len(message["text"]), "conducts": whole}

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 from clawgroups.dispatcher.rights import Role
 from clawgroups.dispatcher.runner_link import RunnerLink
 from clawgroups.dispatcher.terminal_room import CLOSING, ENDED, OPEN, OPENING, RESTING, Room, Send, Viewer
-from clawgroups.errors import ClawError, Invalid, LinkError, Refused, StaleEpoch
-from clawgroups.group import commands as cmd
+from clawgroups.errors import ClawError, Invalid, LinkError, Refused
 from clawgroups.group.draft import LOCAL_ADMIN
 from clawgroups.group.state import Agent, Group
 from clawgroups.group.tools import ToolSpec
@@ -94,7 +93,7 @@ class Terminals:
 
     async def _hear_viewer(self, room: Room, viewer: Viewer, frame: dict[str, Any]) -> None:
         what, epoch = frame.get("t"), _number(frame, "epoch")
-        text = str(frame.get("text", ""))
+        text = str(frame.get("text", "")).encode(errors="replace").decode()  # half of a surrogate pair is no text
         try:
             match what:
                 case "taken":
@@ -107,7 +106,7 @@ class Terminals:
                 case "open":
                     await self.open(room.agent, viewer.person, epoch, *_size(frame))
                 case "end":
-                    self._check(room.agent, viewer.person, epoch)
+                    self._dispatcher.check_wheel(room.agent, viewer.person, epoch)
                     self._end(room, keep=False)
                 case _:
                     raise Invalid("A terminal takes frames of kind open, in, size, taken and end.")
@@ -118,7 +117,7 @@ class Terminals:
 
     async def open(self, agent_id: str, actor: str, epoch: int, cols: int, rows: int) -> None:
         """Opens the terminal, or the call of a shell that lives. Raises Refused, StaleEpoch, LinkError, Invalid."""
-        self._check(agent_id, actor, epoch)
+        self._dispatcher.check_wheel(agent_id, actor, epoch)
         room = self._rooms.setdefault(agent_id, Room(agent_id))
         if room.state in (OPENING, OPEN, CLOSING):
             return
@@ -147,7 +146,7 @@ class Terminals:
 
     def type(self, agent_id: str, actor: str, epoch: int, text: str) -> None:
         """Keys for the shell. Raises Refused, StaleEpoch or Invalid; then nothing of it is typed."""
-        self._check(agent_id, actor, epoch)
+        self._dispatcher.check_wheel(agent_id, actor, epoch)
         room = self._rooms.get(agent_id)
         if room is None or not room.alive or room.link is None or room.epoch != epoch:
             raise Refused("terminal", "closed", "No terminal is open here.", hint="Open it first.")
@@ -182,23 +181,13 @@ class Terminals:
 
     def resize(self, agent_id: str, actor: str, epoch: int, cols: int, rows: int) -> None:
         """The size follows the screen of the person at the wheel."""
-        self._check(agent_id, actor, epoch)
+        self._dispatcher.check_wheel(agent_id, actor, epoch)
         room = self._rooms.get(agent_id)
         if room is None or room.link is None or not room.alive or (room.cols, room.rows) == (cols, rows):
             return
         room.cols, room.rows = cols, rows
         room.link.send(ms.TerminalSize(agent=agent_id, epoch=epoch, cols=cols, rows=rows))
         room.tell(t="size", cols=cols, rows=rows)
-
-    def _check(self, agent_id: str, actor: str, epoch: int) -> None:
-        """The first fence; the rules' own stands at every call, and the runner's at every seat."""
-        self._dispatcher.check_ledger()
-        self._dispatcher.accounts.check(actor, cmd.RecordStep)
-        _, agent = self._present(agent_id)
-        driver = agent.driver if agent else None
-        if agent is None or driver is None or agent.epoch != epoch or driver.member != actor or agent.ended:
-            state, present = (agent.status.value, agent.epoch) if agent else ("closed", 0)
-            raise StaleEpoch(state, epoch=present, driver=driver.member if driver else None, written=epoch)
 
     # --- before other steps --------------------------------------------------------------------------
 

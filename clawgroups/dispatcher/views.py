@@ -95,8 +95,8 @@ def tile(group: Group, agent: Agent) -> dict[str, Any]:
     }
 
 
-def member_view(member: Member, load: int) -> dict[str, Any]:
-    """A member and its profile; keys are never shown."""
+def member_view(member: Member, busy: dict[str, Any], tested: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A member and its profile; keys are never shown. ``busy``: see ``Loads``; ``tested``: what its last test said."""
     return {
         "id": member.id,
         "name": member.name,
@@ -107,7 +107,8 @@ def member_view(member: Member, load: int) -> dict[str, Any]:
         "bundled": member.bundled,
         "model": msgspec.to_builtins(member.model) if member.model else None,
         "program": {"command": list(member.program.command)} if member.program else None,
-        "load": load,
+        **busy,
+        "tested": tested,
     }
 
 

@@ -1,15 +1,17 @@
 """The outgoing webhook: tells a chat that a person is needed, or that a group has ended.
 
 It hears of what is committed and only puts it aside; a task of its own sends. It begins with what is committed after it
-was set or the server was started: what still waited when a server ended is not told later. So nothing is told twice,
-but for what the other side took and did not say so.
+was set. What was not told when a server ended and is still open is told after the next start (``webhook_memory.py``).
+Nothing is told twice, but for what the other side took and did not say so, or what it took as the server was killed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
+import traceback
 from collections import deque
 from collections.abc import Iterable
 from typing import Any
@@ -19,20 +21,24 @@ from msgspec import Struct
 
 from clawgroups.dispatcher.desk import Desk
 from clawgroups.dispatcher.views import HOUSE
-from clawgroups.dispatcher.webhook_post import Poster, Schedule, checked, masked
+from clawgroups.dispatcher.webhook_memory import Memory
+from clawgroups.dispatcher.webhook_post import Outcome, Poster, Schedule, checked, masked
 from clawgroups.dispatcher.webhook_words import DEFAULT, KINDS, Note, message, test_message
-from clawgroups.errors import Invalid
+from clawgroups.errors import Invalid, LedgerError
 from clawgroups.group import events as ev
 from clawgroups.group.draft import Decision
 from clawgroups.group.state import AgentStatus, Group
 from clawgroups.ids import now_ms
+from clawgroups.ledger.reader import Reader
 from clawgroups.ledger.settings_table import SettingsTable
+from clawgroups.tasks import Tasks
 
 log = logging.getLogger("clawgroups.webhook")
 KEY = "webhook"
 MOST_WAITING = 500  # notes; the oldest are left out first, and counted
 MOST_TOGETHER = 20  # in one message
 GATHER_S = 0.5  # what comes within it goes into one message
+CLOSE_S = 3.0  # how long a message that is on its way may take when the server stops
 
 
 class WebhookConfig(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -47,8 +53,11 @@ class WebhookConfig(Struct, frozen=True, omit_defaults=True, kw_only=True):
 class Webhook:
     """One per dispatcher; does nothing as long as no address is set."""
 
-    def __init__(self, table: SettingsTable, desk: Desk) -> None:
+    def __init__(self, table: SettingsTable, desk: Desk, reader: Reader) -> None:
         self._table = table
+        self._memory = Memory(table, reader)
+        self._posts = Tasks()
+        self._sending: list[Note] = []
         self._desk = desk
         self._poster = Poster()
         self._waiting: deque[Note] = deque()
@@ -62,13 +71,27 @@ class Webhook:
         self.problem: dict[str, Any] | None = None
 
     async def open(self) -> None:
-        """Reads what is set."""
+        """Reads what is set, and what a former process had no time to tell."""
         found = await self._table.load(KEY)
         if found is not None:
             self.config = msgspec.convert(found, WebhookConfig)
+        if self.config.url:
+            for note in await self._memory.recall(self._groups(), self.config.kinds, MOST_WAITING):
+                self._put(note)
+
+    def _groups(self) -> list[Group]:
+        return [group for group in self._desk.groups.values() if group.id != HOUSE]
 
     async def close(self) -> None:
-        """Ends its connections; the task has ended before."""
+        """Lets a message on its way arrive, keeps what waits, ends its connections. The task has ended before."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await self._posts.drain()
+        await self._posts.close()
+        try:
+            await self._memory.leave([*self._sending, *self._waiting] if self.config.url else [])
+        except LedgerError as error:
+            log.warning("what waited for the webhook could not be kept: %s", error, extra={"action": "webhook_left"})
         await self._poster.close()
 
     # --- what is set -----------------------------------------------------------------------------------
@@ -83,6 +106,8 @@ class Webhook:
                 raise Invalid(f"There is no kind {unknown[0]!r}.", hint=hint, field="kinds")
             if fresh.url:
                 checked(fresh.url, private=fresh.private)
+            if (fresh.url, fresh.kinds) != (self.config.url, self.config.kinds):
+                await self._memory.mark([], self._groups(), everything=True)  # what is open already is not told
             await self._table.put(KEY, msgspec.to_builtins(fresh))
             if fresh.url != self.config.url:
                 self._waiting.clear()
@@ -144,7 +169,23 @@ class Webhook:
             self._wake.clear()
             while self._waiting:
                 notes = [self._waiting.popleft() for _ in range(min(MOST_TOGETHER, len(self._waiting)))]
-                await self._send(notes)
+                try:
+                    await self._send(notes)
+                except Exception as error:
+                    self._broke(error)
+
+    def _broke(self, error: Exception) -> None:
+        """One message that fails for a fault of our own is lost and told; those after it are sent."""
+        self.lost += len(self._sending)
+        self._sending = []
+        self.problem = {
+            "at": now_ms(),
+            "sentence": f"The server failed on a message ({type(error).__name__}); its log has the details.",
+            "tries": 1,
+            "given_up": True,
+        }
+        where = "".join(traceback.format_tb(error.__traceback__))  # without its words: they may hold the address
+        log.error("a message broke (%s):\n%s", type(error).__name__, where, extra={"action": "webhook_broke"})
 
     async def _send(self, notes: list[Note]) -> None:
         """One message, tried until it is taken or it is no use; what was settled meanwhile is not told any more."""
@@ -152,18 +193,29 @@ class Webhook:
         while (notes := [note for note in notes if self._is_news(note)]) and self.config.url:
             self._changed.clear()
             config = self.config
-            body = message(notes, config.base)
-            outcome = await self._poster.post(config.url, body, private=config.private, within_s=self.within_s)
+            self._sending = notes
+            outcome = await asyncio.shield(self._posts.start(self._post(notes, config), name="webhook-post"))
             if not outcome.sentence:
-                self.sent, self.sent_at, self.problem = self.sent + len(notes), now_ms(), None
                 return
             tries += 1
             wait = self.schedule.wait(tries, time.monotonic() - begun, outcome.asked_s) if outcome.again else None
             self._tell(outcome.sentence, tries, given_up=wait is None)
             if wait is None:
                 self.lost += len(notes)
+                self._sending = []
                 return
             await self._sleep(wait)
+        self._sending = []
+
+    async def _post(self, notes: list[Note], config: WebhookConfig) -> Outcome:
+        """One try, to its end even when the server stops meanwhile: what was taken is remembered."""
+        body = message(notes, config.base)
+        outcome = await self._poster.post(config.url, body, private=config.private, within_s=self.within_s)
+        if not outcome.sentence:
+            self._sending = []
+            self.sent, self.sent_at, self.problem = self.sent + len(notes), now_ms(), None
+            await self._memory.mark(notes, self._groups())
+        return outcome
 
     async def _sleep(self, wait_s: float) -> None:
         """Until it is time, or somebody changes what is set."""

@@ -52,6 +52,7 @@ def checked(url: str, *, private: bool) -> httpx.URL:
     """The address, when it can be one. Raises Invalid without showing it."""
     try:
         found = httpx.URL(url)
+        found.host.encode("idna")  # a label that is empty, too long or no IDNA can be no machine's name
     except (httpx.InvalidURL, ValueError):
         found = httpx.URL("")
     if found.scheme not in ("http", "https") or not found.host or any(not letter.isprintable() for letter in url):
@@ -133,8 +134,10 @@ class Poster:
             return Outcome(
                 "Its certificate is not valid." if _is_certificate(error) else "It cannot be reached.", again=True
             )
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, OSError) as error:
             return Outcome(f"The connection broke ({type(error).__name__}).", again=True)
+        except (httpx.InvalidURL, ValueError) as error:  # a name that passed the check and still cannot be looked up
+            return Outcome(f"Nothing can be sent to this address ({type(error).__name__}). Set another.")
 
     async def _made(self) -> httpx.AsyncClient:
         if self._client is None:

@@ -1,10 +1,12 @@
 """What the outgoing webhook says: one message in Slack's shape, which Mattermost and others understand too.
 
-What agents wrote is hostile: it may neither ping a channel nor make a link, in Slack's markup or in Markdown.
+What agents wrote is hostile: it may neither ping a channel nor make a link, in Slack's markup, in Markdown, or by an
+address that a chat makes a link of by itself.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +15,9 @@ from typing import Any
 MOST_TITLE, MOST_DETAIL, MOST_NAME = 300, 500, 80  # characters
 BREAK = "\N{ZERO WIDTH SPACE}"
 ALWAYS = "\N{HORIZONTAL ELLIPSIS}"
+
+_ADDRESS = re.compile(r":(?=//)|www\d{0,3}(?=\.)|\b(?:mailto|tel):", re.IGNORECASE)
+"""Where what chats make a link of by themselves begins."""
 
 KINDS = {
     "approval": "Approval",
@@ -51,7 +56,8 @@ def plain(words: str, most: int) -> str:
     if len(seen) > most:
         seen = seen[: most - 1] + ALWAYS
     seen = seen.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return seen.replace("@", f"@{BREAK}").replace("](", f"]{BREAK}(")
+    seen = seen.replace("@", f"@{BREAK}").replace("](", f"]{BREAK}(")
+    return _ADDRESS.sub(rf"\g<0>{BREAK}", seen)
 
 
 def _is_shown(letter: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from clawgroups.group.attachments import Attachment
 from clawgroups.group.event_base import AgentEvent
 from clawgroups.group.members import MemberKind
 from clawgroups.group.state import LEASE_MS, CallStatus, Fate, WaitReason
@@ -109,14 +110,16 @@ class SteerQueued(AgentEvent, frozen=True, kw_only=True, omit_defaults=True):
     text: str
     by: str
     post: int = 0
+    attachments: tuple[Attachment, ...] = ()
 
 
-class SteerDelivered(AgentEvent, frozen=True, kw_only=True):
+class SteerDelivered(AgentEvent, frozen=True, kw_only=True, omit_defaults=True):
     """The queued words are in the thread now."""
 
     id: str
     text: str
     by: str
+    attachments: tuple[Attachment, ...] = ()
 
 
 class TakeOverAsked(AgentEvent, frozen=True, omit_defaults=True, kw_only=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from clawgroups.group import effects as fx
 from clawgroups.group import events as ev
+from clawgroups.group.attachments import Attachment
 from clawgroups.group.draft import Draft
 from clawgroups.group.members import MemberKind
 from clawgroups.group.state import (
@@ -101,14 +102,17 @@ def pause(draft: Draft, agent: Agent, by: str) -> None:
 def deliver_steers(draft: Draft, agent: Agent) -> None:
     """Puts all queued words into the thread."""
     for steer in agent.steers:
-        draft.add(ev.SteerDelivered(agent=agent.id, id=steer.id, text=steer.text, by=steer.by))
-        draft.tell(agent.id, Entry(role="user", content=steer.text, by=steer.by, kind="steer"))
+        files = steer.attachments
+        draft.add(ev.SteerDelivered(agent=agent.id, id=steer.id, text=steer.text, by=steer.by, attachments=files))
+        draft.tell(agent.id, Entry(role="user", content=steer.text, by=steer.by, kind="steer", attachments=files))
 
 
-def queue_words(draft: Draft, agent_id: str, text: str, by: str, *, post: int = 0) -> None:
+def queue_words(
+    draft: Draft, agent_id: str, text: str, by: str, *, post: int = 0, attachments: tuple[Attachment, ...] = ()
+) -> None:
     """Words for the next step boundary. A person between two steps reads them at once. ``post``: see SteerQueued."""
     steer = f"{draft.group.id}-s{draft.group.steers_made + 1}"
-    draft.add(ev.SteerQueued(agent=agent_id, id=steer, text=text, by=by, post=post))
+    draft.add(ev.SteerQueued(agent=agent_id, id=steer, text=text, by=by, post=post, attachments=attachments))
     told = draft.agent(agent_id)
     if told.driven_by_person and told.status in AT_WORK and not told.calls and not told.hold:
         deliver_steers(draft, told)

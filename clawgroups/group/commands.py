@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from clawgroups.group.attachments import Attachment
 from clawgroups.group.members import Member
 from clawgroups.group.state import LEASE_MS, Fate, Limits
 from clawgroups.group.thread import Usage
@@ -89,6 +90,7 @@ class ChangeRules(Command, frozen=True):
 
     rules: str
     tell_all: bool = True
+    was: str | None = None  # those that the person has seen: refused where they have changed since
 
 
 class PostMessage(Command, frozen=True):
@@ -96,6 +98,7 @@ class PostMessage(Command, frozen=True):
 
     text: str
     to: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
 
 
 class CreateAgent(Command, frozen=True, kw_only=True):

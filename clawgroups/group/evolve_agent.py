@@ -153,7 +153,8 @@ def _streak(agent: Agent, call: Call, fate: Fate) -> Streak:
 
 @on_agent(ev.SteerQueued)
 def _steer_queued(agent: Agent, event: ev.SteerQueued, at: int) -> Agent:
-    return replace(agent, steers=(*agent.steers, Steer(id=event.id, text=event.text, by=event.by)))
+    steer = Steer(id=event.id, text=event.text, by=event.by, attachments=event.attachments)
+    return replace(agent, steers=(*agent.steers, steer))
 
 
 @on_agent(ev.SteerDelivered)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import field
 
+from clawgroups.group.attachments import Attachment
 from clawgroups.group.event_base import Event
 from clawgroups.group.members import Member
 from clawgroups.group.state import Limits
@@ -100,3 +101,4 @@ class MessagePosted(Event, frozen=True, omit_defaults=True):
     agent: str = ""
     to: tuple[str, ...] = ()
     steers: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()

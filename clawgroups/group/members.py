@@ -25,8 +25,8 @@ class ModelConfig(Struct, frozen=True, omit_defaults=True):
     """An OpenAI-compatible endpoint. The key itself is never in the ledger: ``key_ref`` names it.
 
     ``key_ref`` is ``env:NAME`` or ``secret:NAME``; empty means no key. ``thinking`` None leaves the
-    server's default. ``context`` is how many tokens it can take in. ``extra_body`` is merged into every
-    request. Prices are USD per million tokens.
+    server's default. ``context`` is how many tokens it can take in. ``sees``: images go along with the
+    words they are attached to. ``extra_body`` is merged into every request. Prices are USD per million tokens.
     """
 
     base_url: str
@@ -36,6 +36,7 @@ class ModelConfig(Struct, frozen=True, omit_defaults=True):
     temperature: float | None = None
     max_tokens: int | None = None
     context: int | None = None
+    sees: bool = False
     price_in: float = 0.0
     price_cached: float = 0.0
     price_out: float = 0.0

@@ -30,6 +30,7 @@ RULES: dict[str, str] = {
     "review": "Work is reviewed once, while it waits for it; where a person's review was asked for, by a person.",
     "resume": "Only what is paused, or about to be, can be resumed.",
     "rewind": "A rewind puts a fork in the place of a live sub-agent that has a parent and that none waits to follow.",
+    "seen": "Standing rules are replaced by who has seen those that stand, where they say which they have seen.",
     "start": "A group is started once.",
     "steer": "Only what has not ended can be steered.",
     "stop": "A proof of a stop belongs to a seat that was asked to stop.",

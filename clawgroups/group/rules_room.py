@@ -5,26 +5,30 @@ from __future__ import annotations
 from clawgroups.errors import Invalid, Refused
 from clawgroups.group import commands as cmd
 from clawgroups.group import events as ev
+from clawgroups.group.attachments import MOST
 from clawgroups.group.boundary import queue_words
 from clawgroups.group.draft import Draft
 from clawgroups.group.state import GroupStatus
 
 
 def post_message(draft: Draft, command: cmd.PostMessage) -> None:
-    """One message in the room; everybody addressed gets it at the next step boundary.
+    """One message in the room; everybody addressed gets it, with what is attached, at the next step boundary.
 
     Nobody addressed: it is for the conductor, and where that has ended, for people only.
     """
-    text = command.text.strip()
-    if not text:
-        raise Invalid("The message is empty.", hint="Write at least a word.")
+    text, files = command.text.strip(), command.attachments
+    if not text and not files:
+        raise Invalid("The message is empty.", hint="Write at least a word, or attach a file.")
+    if len(files) > MOST:
+        hint = f"Send the other {len(files) - MOST} with another message."
+        raise Invalid(f"A message takes {MOST} files at most, not {len(files)}.", hint=hint, field="attachments")
     to = _addressed(draft, command.to)
     first = draft.group.steers_made + 1
     steers = tuple(f"{draft.group.id}-s{first + position}" for position in range(len(to)))
-    draft.add(ev.MessagePosted(text=text, to=to, steers=steers))
+    draft.add(ev.MessagePosted(text=text, to=to, steers=steers, attachments=files))
     post = draft.group.seq
     for agent_id in to:
-        queue_words(draft, agent_id, text, draft.actor, post=post)
+        queue_words(draft, agent_id, text, draft.actor, post=post, attachments=files)
 
 
 def _addressed(draft: Draft, wanted: tuple[str, ...]) -> tuple[str, ...]:
@@ -44,6 +48,9 @@ def change_rules(draft: Draft, command: cmd.ChangeRules) -> None:
     """Replaces the standing rules. New tasks begin with them; who is under way already is told."""
     if command.rules.strip() == draft.group.rules.strip():
         return
+    if command.was is not None and command.was.strip() != draft.group.rules.strip():
+        state, hint = draft.group.status.value, "Read them, then save yours again."
+        raise Refused("seen", state, "The standing rules have been changed by somebody else meanwhile.", hint=hint)
     draft.add(ev.RulesChanged(command.rules))
     if draft.group.status not in (GroupStatus.RUNNING, GroupStatus.PAUSED):
         return

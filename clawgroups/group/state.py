@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from clawgroups.group.attachments import Attachment
 from clawgroups.group.members import Member, MemberKind
 from clawgroups.group.numbers import keep_floats
 from clawgroups.group.tools import Policy
@@ -102,12 +103,13 @@ class Streak(Struct, frozen=True, omit_defaults=True):
     step: int = 0
 
 
-class Steer(Struct, frozen=True):
+class Steer(Struct, frozen=True, omit_defaults=True):
     """A message that waits for the next step boundary."""
 
     id: str
     text: str
     by: str
+    attachments: tuple[Attachment, ...] = ()
 
 
 class Briefing(Struct, frozen=True):

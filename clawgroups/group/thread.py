@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from clawgroups.group.attachments import Attachment
 from clawgroups.group.numbers import keep_floats
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
@@ -40,6 +41,7 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     step: int = 0
     seq: int = 0
     at: int = 0
+    attachments: tuple[Attachment, ...] = ()
 
 
 class Usage(Struct, frozen=True, omit_defaults=True):

@@ -33,7 +33,8 @@ class ToolSpec(Struct, frozen=True, omit_defaults=True):
     """What a driver and a person's form need to know of a tool. ``parameters`` is a JSON schema.
 
     ``safe`` means that running it twice does no harm, so that a call of unknown fate may be repeated.
-    ``writes`` means that it may change the workspace. ``off`` says why it cannot be used here.
+    ``writes`` means that it may change the workspace, ``runs`` that it runs whatever program it is told to, ``outside``
+    that it reaches beyond the workspace. ``off`` says why it cannot be used here.
     """
 
     name: str
@@ -41,6 +42,8 @@ class ToolSpec(Struct, frozen=True, omit_defaults=True):
     parameters: dict[str, Any]
     safe: bool = False
     writes: bool = False
+    runs: bool = False
+    outside: bool = False
     policy: Policy = Policy.ALLOW
     off: str = ""
     group: bool = False

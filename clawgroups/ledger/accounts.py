@@ -7,11 +7,14 @@ its token. Nothing here holds a secret that could be used: passwords are hashed,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 from sqlalchemy import BigInteger, Column, Connection, String, Table, Text, delete, insert, select, update
 
+from clawgroups.ids import now_ms
+from clawgroups.ledger.account_changes import AccountChange, account_changes, load_changes
 from clawgroups.ledger.reader import Reader
 from clawgroups.ledger.tables import metadata
 from clawgroups.ledger.writer import Writer
@@ -115,9 +118,10 @@ class AccountTables:
         able = select(column.id).where(column.role == "admin", column.password_hash != "", column.disabled_at == 0)
         return bool(await self._reader.rows(able.limit(1)))
 
-    async def put(self, account: Account, *, ends: bool = False, new: bool = False) -> None:
-        """Writes an account; ``ends``: its sign-ins are over with it, in the same transaction."""
+    async def put(self, account: Account, change: AccountChange, *, ends: bool = False, new: bool = False) -> None:
+        """Writes an account and what was done to it; ``ends``: its sign-ins are over too, in the same transaction."""
         row = msgspec.structs.asdict(account)
+        done = msgspec.structs.asdict(change) | {"at": now_ms()}
 
         def work(connection: Connection) -> None:
             if new:
@@ -126,8 +130,13 @@ class AccountTables:
                 connection.execute(update(accounts).where(accounts.c.id == account.id).values(row))
             if ends:
                 connection.execute(delete(sign_ins).where(sign_ins.c.account == account.id))
+            connection.execute(insert(account_changes).values(done))
 
         await self._writer.beside(work)
+
+    async def changes(self, *, before: int, limit: int) -> list[dict[str, Any]]:
+        """What was done to accounts, the newest first; see ``load_changes``."""
+        return await load_changes(self._reader, before=before, limit=limit)
 
     async def begin(self, sign_in: SignIn, over: Sequence[str] = ()) -> None:
         """Writes a sign-in; ``over``: token hashes of others that end with it."""

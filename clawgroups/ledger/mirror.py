@@ -14,6 +14,7 @@ from clawgroups.group.members import Member
 from clawgroups.group.state import Agent, Group
 from clawgroups.group.thread import Usage
 from clawgroups.ledger.faults import BadRow
+from clawgroups.ledger.mirror_messages import message, posted, steer_delivered
 from clawgroups.ledger.rows import AgentRow, EventRow, Row, Rows, StepRow
 from clawgroups.ledger.words import clean, json_text, key, number
 
@@ -309,33 +310,6 @@ def _request_withdrawn(rows: Rows, group: Group, recorded: ev.Recorded, event: e
     _request_closed(rows, recorded, event.request, {"state": "withdrawn"})
 
 
-def _message(kind: str, text_of: Callable[[Any], str]) -> Callable[[Rows, Group, ev.Recorded, Any], None]:
-    def add(rows: Rows, group: Group, recorded: ev.Recorded, event: Any) -> None:
-        ref = event.id if isinstance(event, ev.SteerQueued) else ""
-        of_post = isinstance(event, ev.SteerQueued) and event.post
-        rows.messages[ref or f"{group.id}:{recorded.seq}"] = {
-            "group_id": group.id,
-            "seq": recorded.seq,
-            "agent_id": recorded.agent or getattr(event, "agent", ""),
-            "kind": "told" if of_post else kind,
-            "ref": ref,
-            "by_member": clean(recorded.actor),
-            "at": recorded.at,
-            "delivered_at": 0 if ref else recorded.at,
-            "text": clean(text_of(event)),
-        }
-
-    return add
-
-
-def _steer_delivered(rows: Rows, group: Group, recorded: ev.Recorded, event: ev.SteerDelivered) -> None:
-    made = rows.messages.get(event.id)
-    if made is not None:
-        made["delivered_at"] = recorded.at
-    else:
-        rows.delivered.append({"p_ref": event.id, "delivered_at": recorded.at})
-
-
 def _group_created(rows: Rows, group: Group, recorded: ev.Recorded, event: ev.GroupCreated) -> None:
     for member in event.members:
         _add_member(rows, group, member)
@@ -382,12 +356,12 @@ _ADD: dict[type[ev.Event], Callable[[Rows, Group, ev.Recorded, Any], None]] = {
     ev.RequestLetGo: _request_assigned,
     ev.RequestAnswered: _request_answered,
     ev.RequestWithdrawn: _request_withdrawn,
-    ev.SteerQueued: _message("steer", lambda event: event.text),
-    ev.SteerDelivered: _steer_delivered,
-    ev.MessagePosted: _message("post", lambda event: event.text),
-    ev.RulesChanged: _message("rules", lambda event: event.rules),
-    ev.HandedBack: _message("hand_back", lambda event: event.note),
-    ev.Reassigned: _message("reassign", lambda event: event.reason),
+    ev.SteerQueued: message("steer", lambda event: event.text),
+    ev.SteerDelivered: steer_delivered,
+    ev.MessagePosted: posted,
+    ev.RulesChanged: message("rules", lambda event: event.rules),
+    ev.HandedBack: message("hand_back", lambda event: event.note),
+    ev.Reassigned: message("reassign", lambda event: event.reason),
     ev.MemberJoined: _member,
     ev.MemberLeft: _member_left,
 }

@@ -21,7 +21,7 @@ from clawgroups.ledger.words import LARGEST
 
 Key = tuple[Any, ...]
 BY_AGENT = (t.steps, t.tool_calls, t.snapshots)  # long ones
-WHOLE = (t.groups, t.agents, t.agent_tasks, t.requests, t.messages, t.artifacts, t.usage)
+WHOLE = (t.groups, t.agents, t.agent_tasks, t.requests, t.messages, t.attachments, t.artifacts, t.usage)
 _KEYS: dict[str, tuple[str, ...]] = {"steps": ("agent_id", "step")} | {
     table.name: tuple(column.name for column in table.primary_key) for table in (*WHOLE, t.tool_calls, t.snapshots)
 }
@@ -44,6 +44,7 @@ class Replica:
             (t.agent_tasks, rows.tasks),
             (t.requests, rows.requests.values()),
             (t.messages, rows.messages.values()),
+            (t.attachments, rows.attachments.values()),
             (t.artifacts, rows.artifacts.values()),
         ):
             self.whole[table.name].update({key_of(table, row): row for row in made})

@@ -1,4 +1,7 @@
-"""What was said in a group's room, page by page: words of people and members, changes of rules, changes of driver."""
+"""What was said in a group's room, page by page: words of people and members, changes of rules and of driver, results.
+
+A result is not written twice: it is the very event that ended the sub-agent.
+"""
 
 from __future__ import annotations
 
@@ -6,39 +9,56 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, select
+from sqlalchemy import Row, Select, select
 
+from clawgroups.group.attachments import Attachment, view
 from clawgroups.ledger import tables as t
 from clawgroups.ledger.reader import Reader
 
 SHOWN = ("post", "steer", "rules", "hand_back", "reassign")
+RESULTS = {"agent_finished": ("finished", "result"), "agent_failed": ("failed", "reason")}  # kind, field of its words
+ENDS = frozenset(kind for kind, _ in RESULTS.values())
 _body = msgspec.json.Decoder(dict[str, Any])
+Message = dict[str, Any]
 
 
 async def room_page(
     reader: Reader, group_id: str, *, before: int | None = None, after: int | None = None, agent: str = "", limit: int
-) -> list[dict[str, Any]]:
+) -> list[Message]:
     """At most ``limit`` messages in order: the newest before event ``before``, or the oldest after event ``after``.
 
-    ``agent``: only its thread, which is what it said and what was said to it. ``to`` says whom a message was for:
-    a list of {agent, delivered_at}, 0 while it is queued.
+    ``agent``: only its thread, which is what it said, what was said to it, and its result. ``to`` says whom a message
+    was for: a list of {agent, delivered_at}, 0 while it is queued.
     """
-    m = t.messages.c
-    query = select(t.messages).where(m.group_id == group_id, m.kind.in_((*SHOWN, "told") if agent else SHOWN))
+    m, e = t.messages.c, t.events.c
+    said = select(t.messages).where(m.group_id == group_id, m.kind.in_((*SHOWN, "told") if agent else SHOWN))
+    ended = select(e.seq, e.at, e.agent_id, e.kind, e.body).where(e.group_id == group_id, t.TURNS, e.kind.in_(RESULTS))
     if agent:
-        query = query.where(m.agent_id == agent)
-    if after is not None:
-        query = query.where(m.seq > after).order_by(m.seq).limit(limit)
-    else:
-        query = query.order_by(m.seq.desc()).limit(limit)
-        query = query.where(m.seq < before) if before is not None else query
-    rows = sorted(await reader.rows(query), key=lambda row: int(row.seq))
-    posts = await _posts(reader, group_id, [row.seq for row in rows if row.kind == "post" and not row.agent_id])
+        said, ended = said.where(m.agent_id == agent), ended.where(e.agent_id == agent)
+    rows = [
+        *await reader.rows(_part(said, m.seq, before, after, limit)),
+        *await reader.rows(_part(ended, e.seq, before, after, limit)),
+    ]
+    rows.sort(key=lambda row: int(row.seq))
+    rows = rows[:limit] if after is not None else rows[-limit:]
+    posts = await _bodies(reader, group_id, [row.seq for row in rows if _carries(row)])
     delivered = await _delivered(reader, [ref for body in posts.values() for ref in body.get("steers", ())])
-    return [_message(row, posts.get(row.seq, {}), delivered) for row in rows]
+    return [_result(row) if row.kind in RESULTS else _message(row, posts.get(row.seq, {}), delivered) for row in rows]
 
 
-async def _posts(reader: Reader, group_id: str, numbers: list[int]) -> dict[int, dict[str, Any]]:
+def _part(query: Select[Any], seq: Any, before: int | None, after: int | None, limit: int) -> Select[Any]:
+    if after is not None:
+        return query.where(seq > after).order_by(seq).limit(limit)
+    query = query.where(seq < before) if before is not None else query
+    return query.order_by(seq.desc()).limit(limit)
+
+
+def _carries(row: Row[Any]) -> bool:
+    """Whether its event says more than its row: whom it was for, and what is attached."""
+    return bool((row.kind == "post" and not row.agent_id) or row.kind == "told")
+
+
+async def _bodies(reader: Reader, group_id: str, numbers: list[int]) -> dict[int, dict[str, Any]]:
     if not numbers:
         return {}
     e = t.events.c
@@ -56,7 +76,7 @@ async def _delivered(reader: Reader, refs: Iterable[str]) -> dict[str, int]:
     }
 
 
-def _message(row: Row[Any], body: dict[str, Any], delivered: dict[str, int]) -> dict[str, Any]:
+def _message(row: Row[Any], body: dict[str, Any], delivered: dict[str, int]) -> Message:
     to = [
         {"agent": agent, "delivered_at": delivered.get(ref, 0)}
         for agent, ref in zip(body.get("to", ()), body.get("steers", ()), strict=True)
@@ -68,5 +88,18 @@ def _message(row: Row[Any], body: dict[str, Any], delivered: dict[str, int]) -> 
     about = row.agent_id if row.kind in ("hand_back", "reassign") else ""
     return {
         **{"seq": row.seq, "kind": kind, "at": row.at, "by": row.by_member, "by_agent": by_agent, "about": about},
-        **{"text": row.text, "to": to},
+        **{"text": row.text, "to": to, "attachments": _attached(body)},
+    }
+
+
+def _attached(body: dict[str, Any]) -> list[dict[str, str | int]]:
+    return [view(one) for one in msgspec.convert(body.get("attachments", []), list[Attachment])]
+
+
+def _result(row: Row[Any]) -> Message:
+    kind, field = RESULTS[row.kind]
+    text = _body.decode(row.body).get(field, "")
+    return {
+        **{"seq": row.seq, "kind": kind, "at": row.at, "by": "", "by_agent": row.agent_id, "about": ""},
+        **{"text": text, "to": [], "attachments": []},
     }

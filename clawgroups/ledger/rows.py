@@ -74,6 +74,7 @@ class Rows:
         self.agents: list[AgentRow] = []
         self.messages: dict[str | int, Row] = {}
         self.delivered: list[Row] = []
+        self.attachments: dict[tuple[str, str], Row] = {}
         self.calls: dict[tuple[str, int, str], Row] = {}
         self.calls_changed: dict[tuple[str, int, str], Row] = {}
         self.requests: dict[str, Row] = {}

@@ -34,6 +34,13 @@ class SettingsTable:
         rows = await self._reader.rows(select(settings.c.value).where(settings.c.key == key))
         return msgspec.json.decode(rows[0].value) if rows else None
 
+    async def load_all(self, prefix: str, most: int) -> dict[str, Any]:
+        """The values of at most so many keys that begin so, by what follows in the key."""
+        key = settings.c.key
+        within = (key >= prefix) & (key < prefix + "\U0010ffff")
+        rows = await self._reader.rows(select(key, settings.c.value).where(within).order_by(key).limit(most))
+        return {row.key[len(prefix) :]: msgspec.json.decode(row.value) for row in rows}
+
     async def put(self, key: str, value: Any) -> None:
         """Sets a key; None takes it away. ``value``: what JSON can hold."""
         text = msgspec.json.encode(value).decode()

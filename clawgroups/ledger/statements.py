@@ -71,6 +71,7 @@ class Statements:
             (self._change(t.requests, _ASSIGNED, id="p_id"), lambda rows: rows.requests_assigned.values()),
             (self._insert(t.messages), lambda rows: rows.messages.values()),
             (self._change(t.messages, ("delivered_at",), ref="p_ref"), lambda rows: rows.delivered),
+            (self._upsert(t.attachments), lambda rows: rows.attachments.values()),
             (self._upsert(t.artifacts), lambda rows: rows.artifacts.values()),
             (self._insert(t.snapshots), lambda rows: rows.snapshots),
             (self._add_up(t.usage, _USAGE), lambda rows: rows.usage.values()),

@@ -198,6 +198,18 @@ messages = Table(
     Index("ix_messages_ref", "ref"),
 )
 
+attachments = Table(
+    "attachments",
+    metadata,
+    Column("group_id", _ID, primary_key=True),
+    Column("id", _ID, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False, index=True),
+)
+
 artifacts = Table(
     "artifacts",
     metadata,

@@ -66,7 +66,8 @@ def _closed(seq: int, at: int, event: ev.CallClosed) -> list[Entry]:
 
 
 def _steer(seq: int, at: int, event: ev.SteerDelivered) -> list[Entry]:
-    return [Entry(role="user", content=event.text, by=event.by, kind="steer", seq=seq, at=at)]
+    files = event.attachments
+    return [Entry(role="user", content=event.text, by=event.by, kind="steer", seq=seq, at=at, attachments=files)]
 
 
 def _stopped(seq: int, at: int, event: ev.DriverStopped) -> list[Entry]:

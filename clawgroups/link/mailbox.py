@@ -24,9 +24,12 @@ class Mailbox:
         self._kept_bytes = 0
 
     def post(self, message: AnyMessage) -> str:
-        """Numbers and keeps ``message``; returns the frame to send. Raises LinkError when the peer lags too far."""
+        """Numbers and keeps ``message``; returns the frame to send. Raises LinkError when the peer lags too far.
+
+        What cannot be encoded takes no number (UnicodeEncodeError), or the next message would leave a gap for good.
+        """
+        text = encode(Frame(self._sent + 1, self.received, message))
         self._sent += 1
-        text = encode(Frame(self._sent, self.received, message))
         self._kept.append((self._sent, message, len(text)))
         self._kept_bytes += len(text)
         if self._kept_bytes > MAX_KEPT_BYTES:

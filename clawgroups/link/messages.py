@@ -1,4 +1,4 @@
-"""The link's messages, version 2: JSON text frames, one tagged message each.
+"""The link's messages, version 3: JSON text frames, one tagged message each.
 
 Reliable messages carry a number and are kept until the peer acknowledges it (see ``mailbox``); live text and
 heartbeats are numbered 0 and may be lost. Every message about a sub-agent names its epoch: a seat ignores
@@ -17,7 +17,7 @@ from clawgroups.group.members import Member
 from clawgroups.group.thread import Entry, Turn
 from clawgroups.group.tools import ToolSpec
 
-VERSION = 2  # 2: terminals
+VERSION = 3  # 2: terminals; 3: attachments
 HEARTBEAT_S = 5.0
 SILENCE_S = 20.0  # a peer that says nothing for so long is gone
 TERMINAL = "terminal"  # the tool by which a person's terminal stands in the thread; no driver is offered it
@@ -134,6 +134,19 @@ class TerminalClosed(Message, frozen=True, kw_only=True, tag="term_closed"):
     agent: str
     epoch: int
     why: str
+
+
+class FetchFile(Message, frozen=True, kw_only=True, tag="fetch"):
+    """The runner lacks this attachment's bytes from ``offset`` on; a ``FilePiece`` answers, and it asks for the next.
+
+    Only for a seat that it holds, and for what is attached in that sub-agent's group.
+    """
+
+    id: int
+    agent: str
+    epoch: int
+    attachment: str
+    offset: int
 
 
 class Reply(Message, frozen=True, kw_only=True, tag="reply"):
@@ -271,15 +284,23 @@ class TerminalEnd(Message, frozen=True, kw_only=True, tag="term_end"):
     keep: bool
 
 
+class FilePiece(Message, frozen=True, kw_only=True, tag="piece"):
+    """Answer to a ``FetchFile``: some bytes, in base64 on the wire. ``error``: why there are none."""
+
+    id: int
+    data: bytes = b""
+    error: str = ""
+
+
 class Ask(Message, frozen=True, kw_only=True, tag="ask"):
     """A question about a workspace or a member. ``what``: files | read_file | fingerprint |
-    folder | count | probe | discover."""
+    folder | count | change | count_change | probe | discover."""
 
     id: int
     what: str
     place: WorkPlace | None = None
     path: str = ""
-    since: str = ""  # a snapshot's tree
+    since: str = ""  # a snapshot's tree; of a change: ``base..head``
     member: Member | None = None
     secret: str = ""
 
@@ -293,7 +314,9 @@ class Beat(Message, frozen=True, tag="beat"):
 
 TerminalReport: TypeAlias = TerminalOpened | TerminalOutput | TerminalClosed
 TerminalOrder: TypeAlias = TerminalInput | TerminalSize | TerminalTaken | TerminalEnd
-FromRunner: TypeAlias = Hello | StepDone | ResultDone | Stopped | Failed | Deltas | TerminalReport | Reply | Beat
+FromRunner: TypeAlias = (
+    Hello | StepDone | ResultDone | Stopped | Failed | Deltas | TerminalReport | FetchFile | Reply | Beat
+)
 ToRunner: TypeAlias = (
     Welcome
     | Rejected
@@ -304,6 +327,7 @@ ToRunner: TypeAlias = (
     | ProceedSeat
     | RefusedWrite
     | TerminalOrder
+    | FilePiece
     | Ask
     | Beat
 )

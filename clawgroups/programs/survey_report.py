@@ -8,6 +8,8 @@ import json
 from collections import Counter
 from typing import Any
 
+from clawgroups.programs.cells import cell, plain
+
 Measures = dict[str, Any]
 
 
@@ -62,14 +64,14 @@ def _words(value: object) -> list[str]:
 def markdown(folder: str, rows: list[tuple[str, Measures]], failed: list[tuple[str, str]], left_out: int) -> str:
     """The whole report. ``rows``: (words, measures); ``failed``: (path, why)."""
     good = [(words, m) for words, m in rows if "lines" in m]
-    parts = [f"# Survey of {_cell(folder)}", "", _summary(good, failed, left_out), ""]
+    parts = [f"# Survey of {cell(folder)}", "", _summary(good, failed, left_out), ""]
     if good:
         measures = [m for _, m in good]
         parts += _languages(measures) + _largest(measures) + _longest(measures) + _marks(measures) + _imports(measures)
         parts += _files(good)
     if failed:
         parts += ["", "## Not surveyed", "", "| file | why |", "| --- | --- |"]
-        parts += [f"| {_cell(path)} | {_cell(why)} |" for path, why in failed]
+        parts += [f"| {cell(path)} | {cell(why)} |" for path, why in failed]
     return "\n".join(parts) + "\n"
 
 
@@ -91,19 +93,19 @@ def _languages(measures: list[Measures]) -> list[str]:
     for m in measures:
         files[m["language"]] += 1
         lines[m["language"]] += m["lines"]
-    rows = [f"| {_cell(name)} | {files[name]} | {count:,} |" for name, count in lines.most_common()]
+    rows = [f"| {cell(name)} | {files[name]} | {count:,} |" for name, count in lines.most_common()]
     return ["## Languages", "", "| language | files | lines |", "| --- | ---: | ---: |", *rows]
 
 
 def _largest(measures: list[Measures]) -> list[str]:
     top = sorted(measures, key=lambda m: -m["lines"])[:10]
-    rows = [f"| {_cell(m['path'])} | {m['lines']:,} | {m['bytes']:,} |" for m in top]
+    rows = [f"| {cell(m['path'])} | {m['lines']:,} | {m['bytes']:,} |" for m in top]
     return ["", "## Largest files", "", "| file | lines | bytes |", "| --- | ---: | ---: |", *rows]
 
 
 def _longest(measures: list[Measures]) -> list[str]:
     top = sorted(measures, key=lambda m: -m["longest_line"]["length"])[:10]
-    rows = [f"| {_cell(m['path'])}:{m['longest_line']['line']} | {m['longest_line']['length']:,} |" for m in top]
+    rows = [f"| {cell(m['path'])}:{m['longest_line']['line']} | {m['longest_line']['length']:,} |" for m in top]
     return ["", "## Longest lines", "", "| where | characters |", "| --- | ---: |", *rows]
 
 
@@ -111,7 +113,7 @@ def _marks(measures: list[Measures]) -> list[str]:
     found = [(m["path"], mark) for m in measures for mark in m["marks"]]
     if not found:
         return ["", "## Open marks", "", "No TODO, FIXME, XXX or HACK was found."]
-    rows = [f"| {_cell(p)}:{mark['line']} | {_cell(mark['mark'])} | {_cell(mark['text'])} |" for p, mark in found[:200]]
+    rows = [f"| {cell(p)}:{mark['line']} | {cell(mark['mark'])} | {cell(mark['text'])} |" for p, mark in found[:200]]
     return ["", "## Open marks", "", "| where | mark | text |", "| --- | --- | --- |", *rows]
 
 
@@ -119,14 +121,14 @@ def _imports(measures: list[Measures]) -> list[str]:
     used: Counter[str] = Counter(name.split(".")[0] or "." for m in measures for name in m.get("imports", []))
     if not used:
         return []
-    rows = [f"| {_cell(name)} | {count} |" for name, count in used.most_common(15)]
+    rows = [f"| {cell(name)} | {count} |" for name, count in used.most_common(15)]
     return ["", "## Most imported", "", "| module | files |", "| --- | ---: |", *rows]
 
 
 def _files(good: list[tuple[str, Measures]]) -> list[str]:
     rows = [
-        f"| {_cell(m['path'])} | {_cell(m['language'])} | {m['lines']:,} | {m.get('function_count', 0)} | "
-        f"{m.get('class_count', 0)} | {_cell(_first_words(words, m))} |"
+        f"| {cell(m['path'])} | {cell(m['language'])} | {m['lines']:,} | {m.get('function_count', 0)} | "
+        f"{m.get('class_count', 0)} | {cell(_first_words(words, m))} |"
         for words, m in sorted(good, key=lambda row: row[1]["path"])
     ]
     head = ["", "## All files", "", "| file | language | lines | functions | classes | what it is |"]
@@ -138,15 +140,6 @@ def _first_words(words: str, measures: Measures) -> str:
     people = measures.get("people")
     text = rest if not people or "A person stepped in" in rest else f"{rest} A person: {people[0]}"
     return text if len(text) <= 400 else text[:397] + "..."
-
-
-def _cell(text: str) -> str:
-    """Text that cannot break out of a table cell, whatever it holds."""
-    flat = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
-    flat = flat.replace("&", "&amp;").replace("<", "&lt;").replace("://", ":&#47;/")
-    for mark in ("\\", "|", "`", "*", "_", "~", "$", "[", "]"):
-        flat = flat.replace(mark, f"\\{mark}")
-    return flat
 
 
 def as_json(folder: str, rows: list[tuple[str, Measures]], failed: list[tuple[str, str]]) -> str:
@@ -167,11 +160,7 @@ def as_csv(rows: list[tuple[str, Measures]]) -> str:
     for _, m in sorted(rows, key=lambda row: str(row[1]["path"])):
         if "lines" in m:
             writer.writerow([
-                _plain(m["path"]), _plain(m["language"]), m["lines"], m["bytes"], m.get("function_count", 0),
+                plain(m["path"]), plain(m["language"]), m["lines"], m["bytes"], m.get("function_count", 0),
                 m.get("class_count", 0), len(m["marks"]), m["longest_line"]["length"],
             ])  # fmt: skip
     return out.getvalue()
-
-
-def _plain(text: str) -> str:
-    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

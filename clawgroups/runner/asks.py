@@ -17,6 +17,7 @@ from clawgroups.group.members import Member, MemberKind
 from clawgroups.group.thread import Entry
 from clawgroups.link import messages as ms
 from clawgroups.runner.beneath import walk
+from clawgroups.runner.changes import change_of
 from clawgroups.runner.discover import discover
 from clawgroups.runner.drivers.model import ModelDriver
 from clawgroups.runner.drivers.program import ProgramDriver
@@ -71,6 +72,12 @@ class Asks:
                 return await self._probe(ask.member, ask.secret)
             case "count":
                 return await in_thread(_count, Path(ask.path))
+            case "change":
+                base, _, head = ask.since.partition("..")
+                return await change_of(Path(ask.path), base, head, count_only=False)
+            case "count_change":
+                base, _, head = ask.since.partition("..")
+                return await change_of(Path(ask.path), base, head, count_only=True)
             case "discover":
                 return await discover(dict(os.environ), self._client)
             case _:

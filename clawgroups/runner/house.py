@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from clawgroups.link import messages as ms
 from clawgroups.runner.asks import Asks
+from clawgroups.runner.fetches import Fetches
 from clawgroups.runner.live import LiveDeltas
 from clawgroups.runner.reaper import Reaper
 from clawgroups.runner.seat import MakeDriver, Seat
@@ -37,6 +38,7 @@ class House:
         self._reaper = reaper
         self._live = live
         self._asks = asks
+        self._fetches = Fetches(send)
         self._tasks = Tasks()
         self._asking = Tasks()
         self._newest: dict[str, int] = {}  # sub-agent -> the highest epoch that was seated here
@@ -60,6 +62,8 @@ class House:
                 if seat is not None:
                     log.info("%s: %s", message.agent, message.sentence, extra={"action": "refused"})
                     self._end(seat, report=False)
+            case ms.FilePiece():
+                self._fetches.hear(message)
             case ms.Ask():
                 self._asking.start(self._answer(message), name=f"ask-{message.what}")
             case _:
@@ -88,6 +92,7 @@ class House:
             toolbox=self._toolbox,
             reaper=self._reaper,
             live=self._live,
+            fetches=self._fetches,
             on_gone=self._forget,
         )
         self.seats[drive.agent] = seat

@@ -21,6 +21,7 @@ from clawgroups.link import messages as ms
 from clawgroups.link.transport import Transport
 from clawgroups.link.websocket import ClientTransport
 from clawgroups.runner.asks import Asks
+from clawgroups.runner.attached import kept_in
 from clawgroups.runner.client import Alone, LinkClient, Turned
 from clawgroups.runner.drivers.base import Driver
 from clawgroups.runner.drivers.model import ModelDriver, make_client
@@ -111,7 +112,7 @@ def _hello(token: str, toolbox: Toolbox, level: SandboxLevel, reaper: Reaper) ->
 def _driver(drive: ms.DriveSeat, workspace: Workspace, seat: str, client: httpx.AsyncClient, reaper: Reaper) -> Driver:
     member = drive.member
     if member.kind is MemberKind.MODEL and member.model is not None:
-        return ModelDriver(member.model, drive.secret, client)
+        return ModelDriver(member.model, drive.secret, client, images=kept_in(drive.place))
     if member.kind is MemberKind.PROGRAM and member.program is not None:
         return ProgramDriver(
             member.program,

@@ -17,7 +17,9 @@ from clawgroups.group.state import Fate
 from clawgroups.group.thread import Entry, ToolCall, Turn
 from clawgroups.group.tools import ToolSpec
 from clawgroups.link import messages as ms
+from clawgroups.runner.attached import Attached
 from clawgroups.runner.drivers.base import Driver
+from clawgroups.runner.fetches import Fetches
 from clawgroups.runner.live import LiveDeltas
 from clawgroups.runner.reaper import Reaper, StopProof
 from clawgroups.runner.snapshots import Snapshots
@@ -49,6 +51,7 @@ class Seat:
         toolbox: Toolbox,
         reaper: Reaper,
         live: LiveDeltas,
+        fetches: Fetches,
         on_gone: Callable[[Seat], None],
     ) -> None:
         self.agent = drive.agent
@@ -62,6 +65,7 @@ class Seat:
         self._on_gone = on_gone
         self._mark = f"{drive.agent}.{drive.epoch}"
         self._thread: list[Entry] = list(drive.thread)
+        self._attached = Attached(drive.agent, drive.epoch, drive.place, fetches)
         self._step = drive.step
         self._driver: Driver | None = None
         self._workspace: Workspace | None = None
@@ -107,6 +111,7 @@ class Seat:
             await self._fail(DriverError(sentence, kind="workspace"))
             return
         self._ready.set()
+        self._place_for_person()
         for release in self._drive.release:
             self.release(release)
         if self._drive.proceed:
@@ -122,6 +127,14 @@ class Seat:
     def tell(self, entry: Entry) -> None:
         """The thread gained a line."""
         self._thread.append(entry)
+        if entry.attachments and self._ready.is_set():
+            self._place_for_person()
+
+    def _place_for_person(self) -> None:
+        """What is attached is in their workspace as soon as it can be; a driver has it before its next turn."""
+        if self._workspace is not None and self._driver is None:
+            placing = self._attached.place(self._workspace, list(self._thread))
+            self._tasks.start(placing, name=f"attachments-{self._mark}")
 
     def release(self, release: ms.ReleaseCall) -> None:
         """Runs a call that is on record; what the message leaves out stands in the thread."""
@@ -146,13 +159,15 @@ class Seat:
 
     async def _take_turn(self) -> None:
         await self._ready.wait()
-        if self._driver is None:
+        if self._driver is None or self._workspace is None:
             log.error("a turn was asked of a seat without a driver", extra={"agent": self.agent})
             return
+        thread = list(self._thread)
+        await self._attached.place(self._workspace, thread)
         self._text = self._reasoning = ""
         self._in_model = True
         try:
-            turn = await self._driver.turn(list(self._thread), self._specs(), self._on_delta)
+            turn = await self._driver.turn(self._attached.told(thread), self._specs(), self._on_delta)
         except DriverError as error:
             self._in_model = False
             await self._fail(error)

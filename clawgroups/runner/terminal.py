@@ -105,18 +105,20 @@ class Terminal:
         if self._ending is not None:
             raise ToolError("The terminal is open already.")
         ending = self._ending = asyncio.get_running_loop().create_future()
-        since = time.monotonic()
+        since, telling = time.monotonic(), None
         try:
             fresh = self._shell is None
             if self._shell is None or self._life is None:
                 await self._start(cols, rows, context)
             ended = await self._until_ended(ending, fresh, cols, rows)
-            return ToolResult(self._told(since, ended))
+            telling = self._telling(since, ended)
+            return ToolResult(await asyncio.shield(telling))
         except asyncio.CancelledError:
-            context.left.append(self._told(since, CUT_OFF))
+            context.left.append(await (telling or self._telling(since, CUT_OFF)))
             raise
         finally:
-            self._ending = None
+            if self._ending is ending:
+                self._ending = None
 
     async def _start(self, cols: int, rows: int, context: ToolContext) -> None:
         self._record = Record()
@@ -182,9 +184,12 @@ class Terminal:
     def _piece(self, number: int, text: str) -> None:
         self._send(ms.TerminalOutput(agent=self._agent, epoch=self._epoch, number=number, text=text))
 
-    def _told(self, since: float, ended: str) -> str:
+    def _telling(self, since: float, ended: str) -> asyncio.Future[str]:
+        """The call is over: its record, made in a thread, since hostile output takes a while to read."""
+        self._ending = None
         record, self._record = self._record, Record(self._record.cols)
-        return record.told(f"A terminal, used by hand for {time.monotonic() - since:.0f} s: {ended}.")
+        words = f"A terminal, used by hand for {time.monotonic() - since:.0f} s: {ended}."
+        return asyncio.ensure_future(asyncio.to_thread(record.told, words))
 
 
 def _why(counting: asyncio.Future[None], exits: asyncio.Future[int]) -> str:

@@ -16,6 +16,11 @@ _TOKEN = re.compile(
 _OTHER_SCREEN = ("?1049", "?1047", "?47")
 FULL_SCREEN = "(a program took the whole screen; what it showed there is left out)"
 WIDEST = 10_000  # cells of one line; further right nothing is placed
+ROWS = 4  # of the screen, that one command moves or blanks at most
+MOST_WORK = (
+    2_000_000  # cells that all commands together may touch: the text is hostile, and its reading holds others up
+)
+TOO_MUCH = "(the codes for the screen were too many; from here on they are left out)"
 TAB = 8
 
 
@@ -23,7 +28,7 @@ def plain(text: str, cols: int = WIDEST) -> str:
     """``text`` as somebody would have read it line by line, on a screen of ``cols`` columns."""
     page = _Page(cols)
     for token in _TOKEN.finditer(text):
-        if token["what"]:
+        if token["what"] and not page.tired:
             page.command(token["what"], token["values"])
         elif token["control"]:
             page.control(token["control"])
@@ -44,6 +49,12 @@ class _Page:
         self._line: list[str] = []
         self._at = 0
         self._away = False  # on the other screen, where full-screen programs draw
+        self.work = 0  # cells touched so far, but for the words themselves
+
+    @property
+    def tired(self) -> bool:
+        """Whether no more commands are carried out."""
+        return self.work >= MOST_WORK
 
     def text(self) -> str:
         return "\n".join(line.rstrip() for line in [*self._lines, "".join(self._line)]).strip("\n")
@@ -85,7 +96,7 @@ class _Page:
     def _edit(self, what: str, values: str) -> None:
         first = values.split(";", maxsplit=1)[0][-9:]
         count = min(WIDEST, int(first)) if first.isdecimal() else 0
-        step = max(1, count)
+        step = min(max(1, count), ROWS * self._cols)
         match what:
             case "C":
                 self._at = min(WIDEST, self._at + step)
@@ -98,13 +109,16 @@ class _Page:
             case "K":
                 self._erase(count)
             case "P":
+                self._touch(len(self._line) - self._at)
                 del self._line[self._at : self._at + step]
             case "@":
                 self._pad()
+                self._touch(len(self._line) - self._at + step)
                 self._line[self._at : self._at] = " " * step
                 del self._line[WIDEST:]
             case "X":
                 self._pad()
+                self._touch(step)
                 self._line[self._at : self._at + step] = " " * min(step, WIDEST - self._at)
             case "J" if count == 0:
                 del self._line[self._at :]
@@ -122,8 +136,19 @@ class _Page:
             del self._line[self._at :]
         else:
             end = len(self._line) if how == 2 else min(len(self._line), self._at + 1)
+            self._touch(end)
             self._line[:end] = " " * end
 
     def _pad(self) -> None:
-        if self._at > len(self._line):
-            self._line += " " * (self._at - len(self._line))
+        """Blanks up to the cursor; for one who is tired the cursor comes back to the end of the line instead."""
+        missing = self._at - len(self._line)
+        if missing > 0 and self.tired:
+            self._at = len(self._line)
+        elif missing > 0:
+            self._touch(missing)
+            self._line += " " * missing
+
+    def _touch(self, cells: int) -> None:
+        before, self.work = self.work, self.work + max(0, cells)
+        if before < MOST_WORK <= self.work:
+            self._lines.append(TOO_MUCH)

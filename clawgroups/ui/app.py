@@ -8,6 +8,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any, cast
 
+import nicegui
 from fastapi import FastAPI
 from nicegui import app as pages_app
 from nicegui import ui
@@ -20,6 +21,7 @@ from clawgroups.ui.nonce import add_nonces
 from clawgroups.ui.person import same_person
 
 STATIC = Path(__file__).parent / "static"
+FONTS = Path(nicegui.__file__).parent / "static"  # the bundled library's: fonts.css and the files it names
 PAGES = ("home", "new_group", "group", "take_over", "members", "history", "sign_in", "set_up", "people", "settings")
 RECONNECT_S = 20.0  # a person at the wheel must not lose the page to a short drop
 
@@ -40,6 +42,7 @@ def mount(app: FastAPI, *, storage_secret: str) -> None:
     ``storage_secret`` signs the browser's session cookie.
     """
     house = cast(Dispatcher, app.state.dispatcher)
+    app.mount("/claw/fonts", StaticFiles(directory=FONTS), name="fonts")  # for the pages of strangers, too
     app.mount("/claw", Assets(directory=STATIC), name="claw")
     for name in PAGES:
         if importlib.util.find_spec(f"clawgroups.ui.pages.{name}"):

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from nicegui import ui
 
 from clawgroups.ui.shell import guarded
+
+_TURNS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def plain(name: str) -> str:
+    """A name as it can stand in a sentence of ours: no character in it turns the direction of the words around it."""
+    return _TURNS.sub("", name)
 
 
 def text(words: str, classes: str = "") -> ui.label:
@@ -22,6 +30,13 @@ def press(label: str, on_press: Callable[[], Any], classes: str = "btn") -> ui.e
         ui.label(label)
     made.on("click", guarded(on_press), args=[])
     return made
+
+
+def turn_off(button: ui.element, why: str) -> None:
+    """Disables a button made by ``press`` and says why; empty ``why`` turns it on again."""
+    button.props["disabled"] = bool(why)
+    button.props["title"] = why
+    button.update()
 
 
 def relabel(button: ui.element, label: str) -> None:
@@ -42,9 +57,10 @@ def link(words: str, href: str, classes: str = "") -> ui.element:
 
 async def ask_first(title: str, told: str, yes: str, *, look: str = "btn-primary") -> bool:
     """Asks before something that cannot be taken back. False when the person leaves it."""
-    with ui.dialog() as dialog, ui.element("div").classes("card ask-first").props("role=alertdialog"):
-        ui.label(title).classes("ask-first-title").props("role=heading aria-level=2")
-        ui.label(told).classes("muted")
+    with ui.dialog() as dialog, ui.element("div").classes("card ask-first").props("role=alertdialog") as card:
+        dialog.props["aria-label"] = card.props["aria-label"] = plain(title)
+        ui.label(plain(title)).classes("ask-first-title").props("role=heading aria-level=2")
+        ui.label(plain(told)).classes("muted")
         with ui.element("div").classes("row ask-first-row"):
             press("No, leave it", lambda: dialog.submit(False), "btn")
             press(yes, lambda: dialog.submit(True), f"btn {look}")

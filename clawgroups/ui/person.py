@@ -9,7 +9,7 @@ from typing import Any
 from nicegui import Client, ui
 
 from clawgroups.dispatcher.dispatcher import Dispatcher
-from clawgroups.dispatcher.rights import DEEDS, NEEDS, ORDER
+from clawgroups.dispatcher.rights import DEEDS, NEEDS, ORDER, needs_of_answers
 from clawgroups.dispatcher.sign_ins import Who
 from clawgroups.errors import Forbidden, NotSignedIn
 from clawgroups.group import commands as cmd
@@ -30,7 +30,7 @@ def told() -> dict[str, Any]:
     """What the page's scripts are told: who it is, and the least role for what has a button somewhere."""
     who = person()
     needs: dict[str, str] = {kind.__name__: least.value for kind, least in NEEDS.items() if least is not None}
-    needs |= {deed: least.value for deed, least in DEEDS.items()}
+    needs |= {deed: least.value for deed, least in DEEDS.items()} | needs_of_answers()
     return {
         "id": who.id,
         "name": who.name,

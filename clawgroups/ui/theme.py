@@ -9,7 +9,7 @@ from nicegui import ui
 
 from clawgroups.ui.person import told
 
-SHEETS = ("claw", "shell", "people", "home", "group", "wall", "inbox", "drawer")
+SHEETS = ("claw", "shell", "people", "home", "group", "wall", "inbox", "drawer", "attached")
 
 FIRST = '<script src="/claw/first.js"></script>'  # before anything is painted
 

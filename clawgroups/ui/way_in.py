@@ -11,7 +11,8 @@ from clawgroups.ui.theme import FIRST
 _HEAD = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8">'
     '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    '<link rel="icon" href="/claw/icon.svg"><link rel="stylesheet" href="/claw/claw.css">'
+    '<link rel="icon" href="/claw/icon.svg"><link rel="stylesheet" href="/claw/fonts/fonts.css">'
+    '<link rel="stylesheet" href="/claw/claw.css">'
     '<link rel="stylesheet" href="/claw/people.css">'
 )
 PASSWORD_HINT = "At least 10 characters; a few words in a row are easy to keep in mind."

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from playwright.sync_api import Locator, Page, WebSocketRoute, expect
+from playwright.sync_api import Locator, Page, Route, WebSocketRoute, expect
 
 from clawgroups.testing.model_process import ModelProcess
 
@@ -167,13 +167,57 @@ def until_request(api: httpx.Client, group: str, kind: str, agent_id: str = "") 
     return found
 
 
-class HeldFeed:
-    """The feed of a page that is opened after this: held back, it keeps what the server says until it is let go."""
+class HeldCalls:
+    """Calls of a page that are kept on their way until they are let go, or cut off."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, address: str) -> None:
+        self._page = page
+        self._routes: list[Route] = []
+        page.route(re.compile(address), self._keep)
+
+    def _keep(self, route: Route) -> None:
+        self._routes.append(route)
+
+    @property
+    def count(self) -> int:
+        """How many wait, once the page has done what it was about to do."""
+        settle(self._page)
+        return len(self._routes)
+
+    def wait(self) -> None:
+        """Waits until there is one."""
+        wait_for(lambda: self.count, "the call")
+
+    def let_go(self) -> None:
+        """The answers come, and the page has heard them."""
+        while self._routes:
+            with self._page.expect_response(self._routes[0].request.url):
+                self._routes.pop(0).continue_()
+        settle(self._page)
+
+    def cut(self) -> None:
+        """No answer comes, and the page has heard that."""
+        while self._routes:
+            with self._page.expect_event("requestfailed"):
+                self._routes.pop(0).abort()
+        settle(self._page)
+
+
+def settle(page: Page) -> None:
+    """Waits until the page has worked off what it has heard, and drawn it twice."""
+    page.evaluate("() => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(go))))")
+
+
+class HeldFeed:
+    """The feed of a page that is opened after this: held back, it keeps what the server says until it is let go.
+
+    ``address``: another socket of the page in its place.
+    """
+
+    def __init__(self, page: Page, address: str = "/feed$") -> None:
         self._kept: list[str | bytes] | None = None
         self._route: WebSocketRoute | None = None
-        page.route_web_socket(re.compile("/feed$"), self._through)
+        page.route_web_socket(re.compile(address), self._through)
 
     def _through(self, route: WebSocketRoute) -> None:
         self._route = route

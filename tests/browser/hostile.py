@@ -15,7 +15,8 @@ from clawgroups.testing.model_reply import Call, Reply, Text, reasoning, says
 from clawgroups.testing.model_server import ModelServer
 
 MARK = "<img src=x onerror"  # stands in every hostile text, so that a test can see that it is on screen
-SHORT = f"{MARK}=pwned=1>"
+TURN = "\u202e"  # from here on everything reads from the right, also what stands behind it in the same line
+SHORT = f"{MARK}=pwned=1>{TURN}gpj"
 TITLE = f"{SHORT}<svg/onload=pwned=2> \u202egnp.exe"
 FILE = f"{SHORT} \u202edm.txt"
 EVIL = " ".join((
@@ -115,6 +116,33 @@ _STRANGE = """
     || (name === "style" && /url\\(/i.test(value)))))
   .map((one) => one.outerHTML.slice(0, 200))
 """
+# Words of ours that a hostile text turns around: behind it in one text node, or in another node of the part of the page
+# in which the directions of characters are worked out together. What is hostile as a whole may turn as it likes.
+_TURNED = """
+() => {
+  const words = ["drives? holds asks? ended wants? steps? drivers? sub-agents? goes back waits? has took settled",
+    "pauses another"].join(" ");
+  const ours = new RegExp(`\\u202e[^\\n]*\\\\b(${words.replaceAll(" ", "|")})\\\\b`);
+  const foreign = "script, style, .result-page, .past-snippet, .cm-editor";
+  const found = [];
+  const nodes = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = nodes.nextNode(); node; node = nodes.nextNode()) {
+    let part = node.parentElement;
+    if (!node.data.includes("\\u202e") || part.closest(foreign)) continue;
+    if (!part.checkVisibility()) continue;
+    if (part.closest("pre") && node.data.endsWith("\\n")) continue; // nothing reaches beyond a line
+    const apart = (one) => {
+      const { display, unicodeBidi } = getComputedStyle(one);
+      return !/^(inline|contents)$/.test(display) || /isolate|plaintext/.test(unicodeBidi);
+    };
+    while (!apart(part)) part = part.parentElement;
+    const beside = [...part.childNodes].filter((one) => one !== node && !one.contains(node)).some((one) =>
+      one.textContent.trim() && !(one instanceof Element && apart(one)));
+    if (ours.test(node.data) || beside) found.push(`${part.outerHTML.slice(0, 160)} … ${node.data.slice(-60)}`);
+  }
+  return found;
+}
+"""
 _WIDTHS = """
 () => [document.documentElement.scrollWidth, document.body.scrollWidth, innerWidth]
 """
@@ -170,6 +198,8 @@ def harmless(page: Page, *places: str) -> None:
     assert page.evaluate("() => window.wasPwned ?? null") is None
     strange = page.evaluate(_STRANGE)
     assert not strange, f"{page.url} has elements made of hostile text:\n" + "\n".join(strange)
+    turned = page.evaluate(_TURNED)
+    assert not turned, f"{page.url} has words that a hostile name turns around:\n" + "\n".join(turned)
     document, body, window = page.evaluate(_WIDTHS)
     assert max(document, body) <= window, f"{page.url} is {max(document, body)} px wide in a window of {window}"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 from browser_faults import Opener
-from browser_steps import Json, act_as, asking, done
+from browser_steps import Json, act_as, asking, done, wait_for
 from playwright.sync_api import Locator, Page, expect
 
 PROGRAM = Path(__file__).parents[1] / "integration" / "api" / "planned_program.py"
@@ -68,3 +68,14 @@ def answers_of(api: httpx.Client, group: str, **query: object) -> list[Json]:
     """What is on record as answered, newest first."""
     found: list[Json] = done(api.get(f"/groups/{group}/answers", params={"limit": 200, **query}))["answers"]
     return found
+
+
+def assigned(api: httpx.Client, group: str, request: Json) -> str:
+    """Who has the request on the server's side."""
+    found = done(api.get("/requests", params={"group": group}))["requests"]
+    return str(next(one["assigned"] for one in found if one["id"] == request["id"]))
+
+
+def has_it(api: httpx.Client, group: str, request: Json, who: str) -> None:
+    """Waits until that person has the request; nobody when it is empty."""
+    wait_for(lambda: assigned(api, group, request) == who, f"that {who or 'nobody'} has it")

@@ -79,6 +79,57 @@ def large(page: Page) -> None:
     expect(page.locator(".tile-title").first).to_be_visible()
 
 
+def member_form(kind: str) -> Ready:
+    """Shows the form that adds a member of this kind."""
+
+    def ready(page: Page) -> None:
+        page.locator(".members-kinds button").filter(has_text=kind).click()
+        expect(page.locator("#add [data-kind]:visible .field").first).to_be_visible()
+
+    return ready
+
+
+def wrong_form(page: Page) -> None:
+    """A form that was sent with nothing in it says what is wrong."""
+    page.locator("#add [data-kind]:visible").get_by_role("button", name="Add").first.click()
+    expect(page.locator("#add [role=alert]:visible").first).to_be_visible()
+
+
+def palette(query: str) -> Ready:
+    """The palette, with these words typed."""
+
+    def ready(page: Page) -> None:
+        expect(page.locator(".find-hint")).to_be_attached()
+        page.keyboard.press("Control+k")
+        expect(page.locator(".finder-row").first).to_be_visible()
+        page.keyboard.type(query)
+        expect(page.locator(".finder-row").first).to_be_visible()
+
+    return ready
+
+
+def help_dialog(page: Page) -> None:
+    """The list of shortcuts."""
+    expect(page.locator(".tile").first).to_be_visible()
+    page.keyboard.press("?")
+    expect(page.locator("dialog.ask-keys")).to_be_visible()
+
+
+def with_drawer(name: str) -> Ready:
+    """This view of a group with the drawer open beside it."""
+
+    def ready(page: Page) -> None:
+        if name == "wall":
+            expect(page.locator(".tile").first).to_be_visible()
+        elif name in ("timeline", "tree", "table"):
+            see(page, name)
+        else:
+            expect(page.locator({"room": ".talk", "result": ".result"}[name])).to_be_visible()
+        expect(page.locator(".drawer .steps li").first).to_be_visible()
+
+    return ready
+
+
 PLACES: dict[str, tuple[str, Ready]] = {
     "home": ("/", shown(".board-stats")),
     "new group": ("/new", shown("form, .form")),
@@ -94,8 +145,47 @@ PLACES: dict[str, tuple[str, Ready]] = {
     "members": ("/members", shown("#content li, #content article")),
     "history": ("/history", shown(".past-run")),
     "people": ("/people", shown("#content a[href*=set-up]")),
+    "settings": ("/settings", shown("#hook-url")),
+    "form of a model": ("/members", member_form("Model")),
+    "form of a program": ("/members", member_form("Program")),
+    "form of a person": ("/members", member_form("Person")),
+    "form with mistakes": ("/members", wrong_form),
+    "what the history finds": ("/history?q=the", shown(".past-snippet, .past-run, .blank")),
+    "wall of a group that has ended": ("/groups/seedend1?view=wall", shown(".tile")),
+    "palette": (GROUP, palette("")),
+    "palette with words": (GROUP, palette("take over")),
+    "help": (GROUP, help_dialog),
     "API": ("/api/v1/docs", shown("h1")),
 }
+
+
+@pytest.mark.parametrize("name", ["wall", "timeline", "tree", "table", "room", "result"])
+def test_nothing_serious_with_the_drawer_beside(name: str, open_page: Opener) -> None:
+    page = open_page(f"{GROUP}?view={name}&agent=seedbusy-2")
+    with_drawer(name)(page)
+    check(page)
+
+
+@pytest.mark.parametrize("path", ["/", GROUP, f"{GROUP}?view=inbox", "/members", "/history", "/settings"])
+def test_nothing_serious_on_a_phone(path: str, open_page: Opener) -> None:
+    page = open_page(path, width=390, height=844)
+    expect(page.locator("#content")).to_be_visible()
+    expect(page.locator(".skeleton:visible")).to_have_count(0)
+    check(page)
+
+
+@pytest.mark.parametrize("deed", ["End ", "Steer "])
+def test_nothing_serious_in_a_dialog_that_asks(deed: str, open_page: Opener) -> None:
+    page = open_page(GROUP)
+    page.locator('.tile[data-look="att"]').first.click()
+    expect(page.locator(".drawer .steps li").first).to_be_visible()
+    wanted = deed + page.locator(".drawer h2").inner_text()
+    page.keyboard.press("Control+k")
+    page.keyboard.type(wanted)
+    expect(page.locator(".finder-row[aria-selected=true]")).to_contain_text(wanted)
+    page.keyboard.press("Enter")
+    expect(page.locator("dialog.ask")).to_be_visible()
+    check(page)
 
 
 @pytest.mark.parametrize("place", PLACES)

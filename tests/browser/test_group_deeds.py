@@ -14,6 +14,7 @@ from view_steps import WORKERS, busy_group, confirm, row, see, shown, summary
 from clawgroups.testing.model_process import ModelProcess
 
 AT_ONCE = 6  # calls of a deed for many
+STOP = """async (group) => void (await import("/claw/deeds.js")).groupDeed(group, "cancel")"""
 
 
 @pytest.fixture
@@ -165,3 +166,11 @@ def test_the_table_is_sorted_filtered_and_acts_on_chosen_rows_and_tells_refusals
     page.get_by_label("Name Filter Input").fill(tiles[1]["name"])
     expect(shown(page, "table")).to_have_count(1)
     done(api.post(f"/groups/{group}/cancel"))
+
+
+def test_who_is_changing_hands_is_counted_among_those_that_end(open_page: Opener, group: str) -> None:
+    page = open_page(f"/groups/{group}")
+    counts = {"driving": 2, "handing_over": 1, "waiting": 1, "queued": 1, "paused": 1, "done": 4}
+    page.evaluate(STOP, {"id": group, "name": "It", "counts": counts})
+    expect(page.get_by_role("dialog")).to_contain_text("All 6 sub-agents that are not finished end now.")
+    page.get_by_role("dialog").get_by_role("button", name="Close").click()

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 from browser_faults import Faults, Opener
 from browser_steps import (
+    HeldFeed,
     agent,
     agents,
     asking,
@@ -222,6 +223,8 @@ def test_the_group_page_is_usable_on_a_telephone(open_page: Opener, api: httpx.C
     first = asking(api, group, 2)[0]
     page = open_page(f"/groups/{group}", width=390, height=844)
     item = page.locator(f'.item[data-request="{first["id"]}"]')
+    expect(item).to_be_visible()
+    expect(page.locator(".wall-filter")).to_be_hidden()  # it narrows the wall, which is not shown
     item.get_by_role("button", name="Approve once").click()
     expect(item).to_have_count(0)
     for view in ("wall", "result", "wall"):
@@ -232,6 +235,22 @@ def test_the_group_page_is_usable_on_a_telephone(open_page: Opener, api: httpx.C
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.get_by_role("button", name="Close (Esc)").click()
     expect(page.locator(".drawer")).to_be_hidden()
+    done(api.post(f"/groups/{group}/cancel"))
+
+
+def test_a_silence_is_not_taken_for_a_connection_that_is_alive(
+    open_page: Opener, api: httpx.Client, model: ModelProcess
+) -> None:
+    group = model_group(api, model, "conductor-1", "worker-9000@12")
+    page = open_page("/claw/icon.svg")
+    feed = HeldFeed(page)
+    page.goto(f"{page.url.split('/claw')[0]}/groups/{group}")
+    state = page.locator(".gfoot-state")
+    expect(state).to_contain_text("ms behind")
+    feed.hold()
+    expect(state).to_have_text("reconnecting…", timeout=30_000)
+    feed.let_go()
+    expect(state).to_contain_text("ms behind")
     done(api.post(f"/groups/{group}/cancel"))
 
 

@@ -20,7 +20,7 @@ HOSTILE = '<img src=x onerror="window.pwned=1"><b>\u202etxet desrever'
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, folder: Path, model: ModelProcess) -> Iterator[ServerProcess]:
-    """A server in whose environment a model's key is found."""
+    """A server in whose environment a model's key is found; its guide was closed."""
     env = {
         "CLAWGROUPS_FOLDER": str(folder),
         "CLAWGROUPS_LAUNCH_BURST": "60",
@@ -29,6 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, folder: Path, model: ModelP
         "MOONSHOT_MODEL": "echo",
     }
     with ServerProcess(tmp_path_factory.mktemp("home"), env=env) as running:
+        done(httpx.put(f"{running.api}/guide", json={"shown": False}))
         yield running
 
 
@@ -51,6 +52,8 @@ def test_an_empty_house_leads_to_a_survey_and_to_the_members(
         page = context.new_page()
         faults.watch(page)
         page.goto(empty.url)
+        expect(page.get_by_role("heading", name="First steps")).to_be_visible()
+        page.get_by_role("button", name="Close the guide").click()
         expect(page.get_by_role("heading", name="No groups yet")).to_be_visible()
         expect(page.locator(".board-way-first")).to_contain_text(str(folder))
         assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -182,6 +182,111 @@ def test_the_take_over_screen_shows_it_as_text(page: Page, group: Group, api: ht
         wait_for(lambda: until_request(api, group.id, "approval"), "the worker asks again")
 
 
+def test_the_editor_the_files_and_the_difference_show_it_as_text(
+    open_page: Opener, group: Group, api: httpx.Client
+) -> None:
+    page = open_page("/claw/icon.svg")
+    watch(page)
+    go(page, f"/agents/{group.talker['id']}/drive")
+    page.locator('.wheel [data-act="now"]').click()
+    at_the_wheel(page)
+    page.locator('[data-panel="files"]').click()
+    page.get_by_label("New file").fill(FILE)
+    page.get_by_role("button", name="Begin it").click()
+    expect(page.locator(".ed h3")).to_contain_text(MARK)
+    page.locator(".cm-content").click()
+    page.keyboard.insert_text(EVIL)
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".ed")).to_have_attribute("data-state", "saved")
+    expect(page.locator(".ws-row", has_text=MARK).first).to_be_visible()
+    harmless(page, ".ed h3", ".cm-content", ".ws-row", ".files")
+    page.get_by_role("button", name="What changed in it").click()
+    expect(page.locator(".diff-line.add").first).to_contain_text("pwned")
+    harmless(page, ".diff h3", ".diff-line")
+    page.locator('[data-panel="about"]').click()
+    page.get_by_role("button", name="Cancel it…").first.click()
+    expect(page.get_by_role("alertdialog")).to_be_visible()
+    harmless(page, ".ask-first-title")
+    page.get_by_role("button", name="No, leave it").click()
+    page.locator('[data-panel="give"]').click()
+    expect(page.locator("[data-told]")).to_contain_text("took over your work")
+    harmless(page, "[data-told]")
+    done(api.post(f"/agents/{group.talker['id']}/hand-back", json={"note": EVIL}))
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_palette_the_dialogs_and_the_notices_show_it_as_text(width: int, open_page: Opener, group: Group) -> None:
+    page = open_page("/claw/icon.svg", width=width)
+    watch(page)
+    go(page, f"/groups/{group.id}?agent={group.worker['id']}")
+    expect(page.locator(".drawer h2")).to_contain_text(MARK)
+    page.keyboard.press("Control+k")
+    expect(page.locator(".finder-row", has_text=MARK).first).to_be_visible()
+    harmless(page, ".finder-label", ".finder-note")
+    page.keyboard.type("hand img back")
+    page.locator(".finder-row", has_text="Hand").first.click(force=True)
+    expect(page.locator(".finder-why")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("h")
+    expect(page.locator(".say-sentence")).to_contain_text(MARK)
+    harmless(page, ".say-sentence")
+    if width > 1000:
+        page.locator(".drawer").get_by_text("⋯").click()
+        page.get_by_role("button", name="Give to another member…").click()
+        expect(page.locator("dialog.ask")).to_contain_text("to another member")
+        harmless(page, ".ask-title")
+        page.keyboard.press("Escape")
+    for deed in ("steer", "end"):
+        page.keyboard.press("Control+k")
+        page.keyboard.type(f"{deed} img")
+        expect(page.locator(".finder-row[aria-selected=true]")).to_contain_text(MARK)
+        page.keyboard.press("Enter")
+        expect(page.locator("dialog.ask")).to_be_visible()
+        harmless(page, ".ask-title")
+        page.keyboard.press("Escape")
+        expect(page.locator("dialog.ask")).to_have_count(0)
+
+
+def test_a_notice_and_a_person_with_such_a_name_turn_no_words_around(
+    open_page: Opener, group: Group, api: httpx.Client
+) -> None:
+    page = open_page("/claw/icon.svg")
+    watch(page)
+    go(page, f"/groups/{group.id}?view=tree&agent={group.talker['id']}")
+    see(page, "tree")
+    page.keyboard.press("p")
+    expect(page.locator(".say-sentence")).to_contain_text("pauses at its next step.")
+    harmless(page, ".say-sentence")
+    person = done(api.post("/members", json={"name": f"{SHORT} Eve", "kind": "person"}))["id"]
+    eve = {"X-Claw-Person": person}
+    done(api.post(f"/agents/{group.talker['id']}/take-over", json={}, headers=eve))
+    expect(row(page, "tree", group.talker)).to_contain_text("drives")
+    expect(page.locator(".drawer-driver")).to_contain_text("Eve")
+    harmless(page, ".tree-row", ".drawer-driver")
+    page.locator(".room-tab-wall").click()
+    page.get_by_role("button", name="Large tiles with live text").click()
+    expect(page.locator(f'.tile[data-id="{group.talker["id"]}"] .tile-state')).to_contain_text("drives")
+    harmless(page, ".tile-state")
+    go(page, f"/agents/{group.talker['id']}/drive")
+    expect(page.locator(".wheel h2")).to_contain_text("holds the wheel; you watch")
+    expect(page.locator(".drive-read")).to_contain_text("drives")
+    harmless(page, ".wheel h2", ".drive-read")
+    epoch = done(api.get(f"/agents/{group.talker['id']}"))["epoch"]
+    done(api.post(f"/agents/{group.talker['id']}/hand-back", json={"epoch": epoch, "note": ""}, headers=eve))
+
+
+def test_a_name_that_turns_the_words_around_it_is_found(open_page: Opener, group: Group) -> None:
+    """The check is not blind."""
+    page = open_page(f"/groups/{group.id}")
+    expect(page.locator(".tile").first).to_be_visible()
+    for planted_text in (f"<p><b>{SHORT}</b> drives</p>", f"<p>{SHORT} drives</p>"):
+        html = planted_text.replace("<img", "&lt;img")
+        page.evaluate("(html) => document.querySelector('#content').insertAdjacentHTML('beforeend', html)", html)
+        with pytest.raises(AssertionError, match="turns around"):
+            harmless(page)
+        page.evaluate("() => document.querySelector('#content').lastElementChild.remove()")
+
+
 def test_what_slips_into_a_page_is_stopped_by_the_policy(open_page: Opener, faults: Faults) -> None:
     """As if one of our elements had written hostile text as HTML: still nothing runs and nothing leaves."""
     faults.allow(r"Content Security Policy|status of 404")

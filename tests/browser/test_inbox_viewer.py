@@ -14,7 +14,7 @@ __all__ = ["server", "team"]  # a server on which people sign in, and its people
 RANK = """async (given) => {
   const { causesOf, costOf } = await import("/claw/rank.js");
   const now = 1_000_000_000;
-  const usual = { group: "g", kind: "approval", safe: true, blocked: 1, rate: 0 };
+  const usual = { group: "g", kind: "approval", risk: { weight: 2 }, blocked: 1, rate: 0 };
   const made = given.map((one, n) => {
     const opened_at = now - (one.minutes ?? 0) * 60_000;
     return { ...usual, id: `g-r${n}`, agent: `g-${n}`, cause: `c${n}`, ...one, opened_at };
@@ -50,13 +50,13 @@ def test_a_viewer_sees_who_has_what_and_is_told_why_they_cannot_act(
 
 def test_the_cost_of_waiting_is_risk_times_blocked_times_age_times_spend(open_page: Opener) -> None:
     given = [
-        {"kind": "review"},
+        {"kind": "review", "risk": {"weight": 1}},
         {},
-        {"safe": False},
+        {"risk": {"weight": 3}},
         {"blocked": 3},
         {"minutes": 20},
         {"rate": 10},
-        {"safe": False, "blocked": 3, "minutes": 20, "rate": 10},
+        {"risk": {"weight": 3}, "blocked": 3, "minutes": 20, "rate": 10},
     ]
     ranked = open_page("/sign-in").evaluate(RANK, given)
     assert ranked["costs"] == [1, 2, 3, 6, 6, 6, 81]

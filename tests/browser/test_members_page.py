@@ -186,6 +186,40 @@ def test_a_member_at_work_shows_its_load_and_cannot_be_removed(
     expect(member(page, name).locator(".member-load b")).to_have_text("0")
 
 
+def test_what_a_member_is_busy_with_moves_by_itself_and_is_told_in_words_too(
+    open_page: Opener, api: httpx.Client, model: ModelProcess
+) -> None:
+    group = model_group(api, model, "conductor-5@0", "endless")
+    worker = done(api.get(f"/groups/{group}"))["worker"]
+    name = next(one["name"] for one in done(api.get("/members"))["members"] if one["id"] == worker)
+    page = open_page("/members", width=390)
+    load = member(page, name).locator(".member-load")
+    expect(load).to_contain_text("no limit")
+    expect(load).to_contain_text("tokens/s")
+    done(api.patch(f"/members/{worker}", json={"capacity": 4}))
+    meter = load.get_by_role("meter")
+    expect(meter).to_have_attribute("aria-valuetext", "5 of 4 seats in use")
+    expect(load).to_contain_text("all in use")
+    done(api.post(f"/groups/{group}/cancel"))
+    expect(meter).to_have_attribute("aria-valuetext", "0 of 4 seats in use")
+    expect(load).not_to_contain_text("tokens/s")
+
+
+def test_the_last_error_of_a_member_leads_to_where_it_was(open_page: Opener, api: httpx.Client, tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("import sys\nsys.stdin.readline()\nprint('<b>no json</b>')\n")
+    program = {"command": [sys.executable, str(tmp_path / "broken.py")]}
+    broken = done(api.post("/members", json={"name": "Breaks", "kind": "program", "program": program}))["id"]
+    page = open_page("/members")
+    expect(member(page, "Breaks").locator(".member-error")).to_have_count(0)
+    made = done(api.post("/groups", json={"name": "Broken", "goal": "x", "conductor": broken, "start": True}))
+    error = member(page, "Breaks").locator(".member-error")
+    expect(error).to_contain_text("is not of the protocol")
+    expect(error).to_contain_text("<b>no json</b>")
+    error.get_by_role("link", name="Where it was").click()
+    page.wait_for_url(f"**/groups/{made['id']}?agent={made['root']}")
+    done(api.post(f"/groups/{made['id']}/cancel"))
+
+
 def test_a_program_is_added_by_its_command_and_really_started_by_its_test(
     open_page: Opener, api: httpx.Client, tmp_path: Path
 ) -> None:

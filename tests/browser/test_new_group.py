@@ -63,7 +63,7 @@ def test_a_wrong_folder_is_told_at_the_field_and_the_words_stay(
     page.get_by_role("textbox", name="Folder").fill(str(folder / "hello.py"))
     expect(page.locator("[data-field=folder] .wrong")).to_contain_text("is a file, not a folder")
     expect(page.get_by_label("Standing rules")).to_have_value("Be brief.")
-    wait_for(lambda: "hello.py" in str(page.evaluate("localStorage.getItem('claw-form:new-group')")), "the draft")
+    wait_for(lambda: "hello.py" in str(page.evaluate("localStorage.getItem('claw-form:you:new-group')")), "the draft")
     page.reload()
     expect(page.get_by_label("Standing rules")).to_have_value("Be brief.")
     expect(page.get_by_role("textbox", name="Folder")).to_have_value(str(folder / "hello.py"))

@@ -65,7 +65,7 @@ def test_rules_are_edited_in_plain_words_and_everybody_hears_of_it(
     expect(page.get_by_role("alert").filter(has_text="Somebody has changed them meanwhile")).to_contain_text(
         "Be quick."
     )
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     expect(other.locator(".talk-rules-text")).to_have_text("Be kind.\nNo jokes.")
     expect(other.locator(".talk-one", has_text="changed the standing rules")).to_have_count(2)
     assert done(api.get(f"/groups/{group}"))["rules"] == "Be kind.\nNo jokes."

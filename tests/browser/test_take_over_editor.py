@@ -159,5 +159,7 @@ def test_who_watches_reads_and_saves_nothing(open_page: Opener, api: httpx.Clien
     page = open_page(f"/agents/{tile['id']}/drive")
     page.locator('.drive-tab[data-panel="files"]').click()
     expect(page.locator(".ws-tree")).to_be_visible()
-    expect(page.get_by_label("New file")).to_be_hidden()
+    begin = page.get_by_role("button", name="Begin it")
+    expect(begin).to_be_disabled()
+    expect(begin).to_have_attribute("title", "Take over to work in its place.")
     done(api.post(f"/groups/{group}/cancel"))

@@ -247,7 +247,15 @@ def test_the_take_over_screen_fits_a_telephone(
     page = open_page(f"/agents/{tile['id']}/drive", width=390, height=844, theme=theme)
     take_the_wheel(page)
     run_write_file(page, "small.txt", "from a telephone")
+    trail, buttons = page.locator(".crumbs").bounding_box(), page.locator(".top-end").bounding_box()
+    assert trail is not None
+    assert buttons is not None
+    assert abs(trail["y"] + trail["height"] / 2 - buttons["y"] - buttons["height"] / 2) < 10, "they share a row"
     for panel in ("files", "give", "about", "work"):
+        page.evaluate("scrollTo(0, 0)")
         page.locator(f'.drive-tab[data-panel="{panel}"]').click()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        place = page.locator(".drive-side").bounding_box()
+        assert place is not None
+        assert place["y"] < 120, "the panel that was chosen is what one sees"
     done(api.post(f"/groups/{group}/cancel"))

@@ -111,7 +111,8 @@ def test_who_only_watches_cannot_type(open_page: Opener, api: httpx.Client, mode
     page = open_page(f"/agents/{tile['id']}/drive")
     see_terminal(page)
     expect(page.locator(".term-blank")).to_contain_text("opens a terminal, you see it here")
-    expect(page.locator('.term [data-act="open"]')).to_have_count(0)
+    expect(page.locator('.term [data-act="open"]')).to_be_disabled()
+    expect(page.locator('.term [data-act="open"]')).to_have_attribute("title", f"Anna {tile['id']} holds the wheel.")
     expect(page.locator(".wheel-note")).to_contain_text(re.compile(r"has the wheel until \d"))
     done(api.post(f"/groups/{group}/cancel"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 import httpx
 
@@ -12,6 +13,7 @@ from clawgroups.errors import DriverError
 from clawgroups.group.members import ModelConfig
 from clawgroups.group.thread import Entry, Turn
 from clawgroups.group.tools import ToolSpec
+from clawgroups.runner.attached import seen
 from clawgroups.runner.discover import listed_models
 from clawgroups.runner.drivers.base import OnDelta
 from clawgroups.runner.drivers.completions import PROTOCOL, Accumulator
@@ -33,7 +35,10 @@ STUCK = "It may be overloaded or stuck; its log may say more."
 
 
 class ModelDriver:
-    """Drives one sub-agent with one endpoint. Raises DriverError for an address or key that cannot be one."""
+    """Drives one sub-agent with one endpoint. Raises DriverError for an address or key that cannot be one.
+
+    ``images``: the folder of what is attached, for a model that sees.
+    """
 
     def __init__(
         self,
@@ -41,12 +46,14 @@ class ModelDriver:
         key: str,
         client: httpx.AsyncClient,
         *,
+        images: Path | None = None,
         first_byte_s: float = FIRST_BYTE_S,
         idle_s: float = IDLE_S,
         backoff_s: float = 0.5,
     ) -> None:
         self._config = config
         self._client = client
+        self._images = images if config.sees else None
         self._first_byte_s = first_byte_s
         self._idle_s = idle_s
         self._backoff_s = backoff_s
@@ -56,7 +63,7 @@ class ModelDriver:
 
     async def turn(self, thread: Sequence[Entry], tools: Sequence[ToolSpec], on_delta: OnDelta) -> Turn:
         """One turn; tried again with backoff while nothing of it was seen."""
-        body = encoded(request_body(self._config, thread, tools, self._url.host))
+        body = await self._body(thread, tools)
         attempt = 0
         while True:
             attempt += 1
@@ -68,6 +75,13 @@ class ModelDriver:
                 if not gathered.empty or wait is None:
                     raise self._told(error, gathered) from error.__cause__
             await asyncio.sleep(wait)
+
+    async def _body(self, thread: Sequence[Entry], tools: Sequence[ToolSpec]) -> bytes:
+        """What is sent; of large images nothing else stays in memory while the model answers."""
+        if self._images is None:
+            return encoded(request_body(self._config, thread, tools, self._url.host))
+        images = await asyncio.to_thread(seen, self._images, thread)
+        return encoded(request_body(self._config, thread, tools, self._url.host, images))
 
     def silent(self, seconds: float) -> DriverError:
         """The error for a server that has not said a word for so long."""

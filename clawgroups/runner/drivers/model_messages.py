@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -44,17 +44,21 @@ def thinks(config: ModelConfig, host: str = "") -> bool:
 # --- the history ---------------------------------------------------------------------------------------
 
 
-def messages_of(thread: Sequence[Entry], *, reasoning: bool, kimi: bool = False) -> list[dict[str, Any]]:
+def messages_of(
+    thread: Sequence[Entry], *, reasoning: bool, kimi: bool = False, images: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
     """The chat history. Tool results are put right behind the turn that asked for them; nothing said is left out.
 
     With ``kimi`` calls get the ids that Kimi writes itself, ``functions.NAME:NUMBER``: others lead it astray.
+    ``images``: attachment to data URL, of those that go along with the words they are attached to.
     """
-    return _History(thread, reasoning=reasoning, kimi=kimi).messages()
+    return _History(thread, reasoning=reasoning, kimi=kimi, images=images or {}).messages()
 
 
 class _History:
-    def __init__(self, thread: Sequence[Entry], *, reasoning: bool, kimi: bool) -> None:
+    def __init__(self, thread: Sequence[Entry], *, reasoning: bool, kimi: bool, images: Mapping[str, str]) -> None:
         self._thread = thread
+        self._images = images
         self._reasoning = reasoning
         self._kimi = kimi
         self._results, self._orphans = _results(thread)
@@ -78,11 +82,20 @@ class _History:
         if entry.role == "assistant":
             return self._assistant(entry, self._results.get(index, {}))
         if entry.role != "tool":  # many chat templates refuse a system message that is not the first
-            return [{"role": "user", "content": entry.content}] if entry.content else []
+            return self._told(entry)
         if index not in self._orphans or not entry.content:
             return []  # it stands with its call
         name = f" of {entry.name}" if entry.name else ""
         return [{"role": "user", "content": f"A result{name} whose call is not on record:\n{entry.content}"}]
+
+    def _told(self, entry: Entry) -> list[dict[str, Any]]:
+        """Words of somebody else; a list of parts only where there is something to see: not every server takes one."""
+        urls = [self._images[one.id] for one in entry.attachments if one.id in self._images]
+        if not urls:
+            return [{"role": "user", "content": entry.content}] if entry.content else []
+        words = [{"type": "text", "text": entry.content}] if entry.content else []
+        shown = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+        return [{"role": "user", "content": [*words, *shown]}]
 
     def _assistant(self, entry: Entry, results: dict[int, list[Entry]]) -> list[dict[str, Any]]:
         text = f"{entry.content}\n{UNFINISHED}".strip() if entry.unfinished else entry.content
@@ -172,7 +185,13 @@ def tools_of(specs: Sequence[ToolSpec]) -> list[dict[str, Any]]:
     ]
 
 
-def request_body(config: ModelConfig, thread: Sequence[Entry], specs: Sequence[ToolSpec], host: str) -> dict[str, Any]:
+def request_body(
+    config: ModelConfig,
+    thread: Sequence[Entry],
+    specs: Sequence[ToolSpec],
+    host: str,
+    images: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """The body of a streaming chat completion, with Kimi's modes as its makers document them.
 
     The member's own ``extra_body`` has the last word, object by object, but for what the driver itself lives by.
@@ -180,7 +199,7 @@ def request_body(config: ModelConfig, thread: Sequence[Entry], specs: Sequence[T
     kimi = is_kimi(config, host)
     body: dict[str, Any] = {
         "model": config.model,
-        "messages": messages_of(thread, reasoning=thinks(config, host), kimi=kimi),
+        "messages": messages_of(thread, reasoning=thinks(config, host), kimi=kimi, images=images),
         "stream": True,
         "stream_options": {"include_usage": True},
     }

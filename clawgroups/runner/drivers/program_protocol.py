@@ -13,6 +13,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from clawgroups.errors import DriverError
+from clawgroups.group.attachments import path_of
 from clawgroups.group.thread import Entry
 from clawgroups.group.tools import ToolSpec
 
@@ -96,7 +97,7 @@ def task_message(
         "protocol": VERSION,
         "agent": {"id": agent, "name": name, "role": role},
         "task": task,
-        "thread": [msgspec.to_builtins(entry) for entry in thread],
+        "thread": [_entry(entry) for entry in thread],
         "tools": [msgspec.to_builtins(tool) for tool in tools],
     }
     return _line(message)
@@ -109,8 +110,16 @@ def results_message(entries: Sequence[Entry]) -> bytes:
         for e in entries
         if e.role == "tool"
     ]
-    others = [msgspec.to_builtins(entry) for entry in entries if entry.role != "tool"]
+    others = [_entry(entry) for entry in entries if entry.role != "tool"]
     return _line({"type": "results", "results": results, "entries": others})
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    """A line of the thread; what is attached is a list of paths in the program's folder."""
+    made: dict[str, Any] = msgspec.to_builtins(entry)
+    if entry.attachments:
+        made["attachments"] = [path_of(one) for one in entry.attachments]
+    return made
 
 
 def _line(message: dict[str, Any]) -> bytes:

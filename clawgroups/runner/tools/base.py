@@ -68,6 +68,7 @@ def describe(
     *,
     safe: bool = False,
     writes: bool = False,
+    runs: bool = False,
     policy: Policy = Policy.ALLOW,
     off: str = "",
 ) -> ToolSpec:
@@ -78,7 +79,14 @@ def describe(
     for described in schema.get("properties", {}).values():
         described.pop("title", None)
     return ToolSpec(
-        name=name, description=description, parameters=schema, safe=safe, writes=writes, policy=policy, off=off
+        name=name,
+        description=description,
+        parameters=schema,
+        safe=safe,
+        writes=writes,
+        runs=runs,
+        policy=policy,
+        off=off,
     )
 
 

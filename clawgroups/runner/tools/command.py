@@ -35,6 +35,7 @@ class RunCommand:
             "Run a shell command in your workspace (a sandbox without network). Returns its output and exit status.",
             CommandArguments,
             writes=True,
+            runs=True,
             policy=Policy.ASK,
             off="" if level.ok else level.detail,
         )

@@ -25,7 +25,8 @@ class OpenTerminal:
 
     def __init__(self, level: SandboxLevel) -> None:
         off = "" if level.ok else level.detail
-        self.spec = describe(TERMINAL, "A terminal in the workspace.", TerminalArguments, writes=True, off=off)
+        about = "A terminal in the workspace."
+        self.spec = describe(TERMINAL, about, TerminalArguments, writes=True, runs=True, off=off)
 
     async def run(self, arguments: TerminalArguments, context: ToolContext) -> ToolResult:
         if self.spec.off:

@@ -7,8 +7,8 @@ import os
 
 from msgspec import Struct
 
+from clawgroups.beneath import open_file
 from clawgroups.errors import ToolError
-from clawgroups.runner.beneath import open_file
 from clawgroups.runner.tools.threads import check_stopped
 from clawgroups.runner.workspace import Spot, Workspace
 

@@ -1,14 +1,16 @@
-"""The first page: all groups, and what needs a person in any of them."""
+"""The first page: all groups, what needs a person in any of them, and in a new house the first steps."""
 
 from __future__ import annotations
 
 from nicegui import ui
+from nicegui.events import GenericEventArguments
 
 from clawgroups.dispatcher.dispatcher import Dispatcher
 from clawgroups.errors import ClawError
 from clawgroups.group.members import Member
 from clawgroups.ui.components.board.board import Board
 from clawgroups.ui.components.board.overview import Overview
+from clawgroups.ui.components.guide.guide import FirstSteps
 from clawgroups.ui.components.offers.offers import Offers
 from clawgroups.ui.person import why_no_deed
 from clawgroups.ui.shell import frame, say
@@ -28,7 +30,10 @@ def register(house: Dispatcher) -> None:
 
         async def look() -> None:
             try:
-                board.show(await overview.read())
+                about = await house.guide.view()
+                steps.show(about, offers.found)
+                offers.set_visibility(not about["shown"] and not why_no_deed(house, "members"))
+                board.show(await overview.read(), guided=about["shown"])
             except ClawError as error:
                 board.fail(error.sentence, error.hint)
 
@@ -38,9 +43,18 @@ def register(house: Dispatcher) -> None:
             except ClawError as error:
                 board.fail(error.sentence, error.hint)
 
+        async def take_offer(event: GenericEventArguments) -> None:
+            try:
+                await offers.take(event.args.get("at"))
+            finally:
+                steps.run_method("free")
+            await look()
+
         with frame("Groups", active="groups"), ui.element("div").classes("home"):
+            steps = FirstSteps()
+            steps.on("add", take_offer, args=["at"])
+            steps.on("closed", look, args=[])
             offers = Offers(house, added)
-            offers.set_visibility(not why_no_deed(house, "members"))
             board = Board(str(house.settings.folder))
             board.on_older(older)
         ui.timer(0, look, once=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
-from typing import Any
 
 from nicegui import ui
 
@@ -23,39 +21,14 @@ from clawgroups.ui.shell import frame, report, say
 EVERY_S = 2.0
 
 
-class Health:
-    """What the last test of each member said, for all viewers; it is about the present, so a restart forgets it."""
-
-    def __init__(self, house: Dispatcher) -> None:
-        self._house = house
-        self.said: dict[str, dict[str, Any]] = {}
-        self.busy: set[str] = set()
-
-    async def test(self, member_id: str) -> None:
-        """Tries a member, once at a time. Raises NotFound or LinkError."""
-        if member_id in self.busy:
-            return
-        self.busy.add(member_id)
-        try:
-            self.said[member_id] = await self.tried(member_id)
-        finally:
-            self.busy.discard(member_id)
-
-    async def tried(self, member_id: str) -> dict[str, Any]:
-        """The answer with its time."""
-        answer = await self._house.registry.test(member_id)
-        return {**answer, "at": int(time.time() * 1000)}
-
-
 def register(house: Dispatcher) -> None:
     """Adds the page ``/members``."""
-    health = Health(house)
 
     @ui.page("/members")
     async def members() -> None:
         with frame("Members", active="members"), ui.element("div").classes("members-page") as root:
             own_style(root, __file__)
-            room = MembersRoom(house, health)
+            room = MembersRoom(house)
         ui.timer(EVERY_S, room.look)
         ui.timer(0, room.offers.look, once=True)
 
@@ -63,9 +36,8 @@ def register(house: Dispatcher) -> None:
 class MembersRoom:
     """One viewer's page."""
 
-    def __init__(self, house: Dispatcher, health: Health) -> None:
+    def __init__(self, house: Dispatcher) -> None:
         self.house = house
-        self.health = health
         off = bool(why_no_deed(house, "members"))
         with ui.element("div").classes("members-left"):
             link("Add a member", "#add", "btn btn-primary members-jump").set_visibility(not off)
@@ -104,17 +76,17 @@ class MembersRoom:
 
     def look(self) -> None:
         """Shows what is so now."""
-        self.list.show(self.house.registry.views(), self.health.said, sorted(self.health.busy))
+        self.list.show(self.house.registry.views(), self.house.health.busy)
 
     # --- what a person does --------------------------------------------------------------------------
 
     async def _test(self, member_id: str) -> None:
-        self.health.said.pop(member_id, None)
         try:
             self.house.accounts.check_deed(person().id, "test")
-            waiting = self.health.test(member_id)
-            self.list.show(self.house.registry.views(), self.health.said, sorted({*self.health.busy, member_id}))
-            await waiting
+            if member_id in self.house.health.busy:
+                return
+            self.list.show(self.house.registry.views(), {*self.house.health.busy, member_id})
+            await self.house.registry.test(member_id)
         except ClawError as error:
             report(error)
         self.look()
@@ -123,7 +95,6 @@ class MembersRoom:
         try:
             name = self.house.registry.find(member_id).name
             await self.house.registry.remove(member_id, person().id)
-            self.health.said.pop(member_id, None)
             say(f"{name} is no longer a member.", kind="ok")
         except ClawError as error:
             report(error)

@@ -126,6 +126,13 @@ def _endpoint() -> tuple[Input, ...]:
     )
 
 
+def _sees() -> Input:
+    hint = "It is given images that are attached to words; another model gets their path alone."
+    return Input(
+        name="sees", path="model.sees", label="It sees images", kind="check", value=False, wide=True, hint=hint
+    )
+
+
 def _prices() -> Section:
     def price(name: str, label: str) -> Input:
         return Input(
@@ -155,7 +162,7 @@ def _form(kind: str, sections: list[Section], *, send: str, test: bool) -> Form:
 
 def _model() -> Form:
     parts = [
-        Section(title="Endpoint", inputs=(_name("Kimi K2.6 on our server"), *_endpoint())),
+        Section(title="Endpoint", inputs=(_name("Kimi K2.6 on our server"), *_endpoint(), _sees())),
         Section(title="Profile", folded=True, inputs=_profile(capacity=True), about="What conductors choose by."),
         _prices(),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nicegui import ui
 
 from clawgroups.dispatcher.dispatcher import Dispatcher
+from clawgroups.ui.components.guide.guide import GuideSetting
 from clawgroups.ui.components.settings.settings import BrowserSettings, HouseSettings
 from clawgroups.ui.shell import frame
 
@@ -16,4 +17,5 @@ def register(house: Dispatcher) -> None:
     async def settings() -> None:
         with frame("Settings", active="settings"), ui.element("div").classes("settings"):
             BrowserSettings()
+            GuideSetting()
             HouseSettings()

@@ -18,13 +18,14 @@ from clawgroups.ui.components.style import own_style
 from clawgroups.ui.components.terminal.terminal import Terminal
 from clawgroups.ui.components.thread.thread import Thread
 from clawgroups.ui.components.tool_form.tool_form import ToolForm
+from clawgroups.ui.components.unsent.unsent import Unsent
 from clawgroups.ui.components.watchers.watchers import Watchers
 from clawgroups.ui.components.wheel.wheel import Wheel, mode_of, wheel_of
 from clawgroups.ui.components.words.words import Action, Words
 from clawgroups.ui.pages.take_over_about import About
 from clawgroups.ui.pages.take_over_files import FilesPanel
 from clawgroups.ui.pages.take_over_give import GivePanel
-from clawgroups.ui.parts import ask_first, press, relabel, text
+from clawgroups.ui.parts import ask_first, plain, press, relabel, text
 from clawgroups.ui.person import person
 from clawgroups.ui.person import why_not as why_not_me
 from clawgroups.ui.shell import frame, report, say
@@ -92,6 +93,7 @@ class DriveRoom:
         with ui.element("div").classes("drive-tabs").props('role=group aria-label="Panels"'):
             for key, label in PANELS:
                 self._tabs[key] = press(label, partial(self.open, key), "drive-tab").props(f"data-panel={key}")
+        self.unsent = Unsent(self.view["group"], self.agent_id)
         for key, _ in PANELS:
             self._panels[key] = ui.element("div").classes("drive-panel").props(f"data-shown={key}")
         with self._panels["work"]:
@@ -127,7 +129,8 @@ class DriveRoom:
                     Action("finish", "Finish the task with this"),
                 ]
                 hint = "What you write stands in the thread as a turn of its own, under your name."
-                self.turn = Words(f"{self.agent_id}:turn", "Your turn, or the result", actions, self._write, hint=hint)
+                label = "Your turn, or the result"
+                self.turn = Words(f"{self.agent_id}:turn", label, actions, self._write, hint=hint, tells="turn")
                 self.turn.on_typed(self._typed)
 
     def open(self, key: str) -> None:
@@ -168,16 +171,17 @@ class DriveRoom:
         calls = {call["id"]: call["status"] for call in view["calls"]}
         self.thread.show(open_calls=calls, can_use=mode == "mine")
         requests = [request for request in view["requests"] if request["kind"] != "task"]
-        other = mode == "other" or bool(why_not_me(self.house, cmd.AnswerRequest))
+        other = mode == "other"
         self.asks.show([] if other else requests, [] if other else view["calls"], view["members"])
-        off = why_not(view, self.me)
+        off = why_not_me(self.house, cmd.RecordStep) or why_not(view, self.me)
         running = ", ".join(call["name"] for call in open_calls(view) if call["status"] == "released")
         self.tool.show(view["tools"], off, running)
         self.turn.turn_off(off)
         self.steer.turn_off(why_not_me(self.house, cmd.SteerAgent))
         self.give.reason.turn_off(why_not_me(self.house, cmd.Reassign))
         self.files.turn_off(off)
-        self._show_terminal(mode)
+        self._show_terminal(mode, off)
+        self.unsent.show(mine=mode == "mine", epoch=view["epoch"])
         self.driving.set_visibility(self._held)
         self.watching.set_visibility(mode in ("free", "asked"))
         self.reading.set_text(read_only(view) if mode in ("other", "ended") else "")
@@ -187,15 +191,16 @@ class DriveRoom:
         self._tabs["give"].set_visibility(mode not in ("ended", "other"))
         relabel(self._tabs["give"], "Hand back" if mode in ("mine", "handing_over") else "Pass on")
 
-    def _show_terminal(self, mode: str) -> None:
+    def _show_terminal(self, mode: str, off: str) -> None:
         view = self.view
-        may = not why_not_me(self.house, cmd.ForkAgent)
-        self.thread.offer_branches(fork=may, rewind=may and bool(view["parent"]) and mode != "ended")
+        rewind = bool(view["parent"]) and mode != "ended"
+        self.thread.offer_branches(rewind=rewind, off=why_not_me(self.house, cmd.ForkAgent))
         self.terminal.show(
             mine=mode == "mine",
             epoch=view["epoch"],
             off="It has ended, and its terminal with it." if mode == "ended" else "",
-            holder=view["driver"]["name"] if mode == "other" else "",
+            holder=plain(view["driver"]["name"]) if mode == "other" else "",
+            why=off,
         )
 
     def _show_steers(self) -> None:
@@ -322,7 +327,7 @@ def read_only(view: dict[str, Any]) -> str:
     """What a viewer is told who can only watch."""
     if view["driver"] is None:
         return "Nothing can be written here any more. The thread and the files can be read."
-    name = view["driver"]["name"]
+    name = plain(view["driver"]["name"])
     return f"Read only: {name} drives. You see every word and call as it comes; {name} answers what is asked here."
 
 
@@ -335,11 +340,11 @@ def why_not(view: dict[str, Any], me: str) -> str:
     """Why the person cannot write a step now; empty when they can."""
     mode = mode_of(view, me)
     if mode == "ended":
-        return f"{view['name']} has ended."
+        return f"{plain(view['name'])} has ended."
     if mode == "handing_over":
         return "The old driver's stop is being proved."
     if mode == "other":
-        return f"{view['driver']['name']} holds the wheel."
+        return f"{plain(view['driver']['name'])} holds the wheel."
     if mode != "mine":
         return "Take over to work in its place."
     if waiting := open_calls(view):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from nicegui import ui
 
 from clawgroups.group import commands as cmd
-from clawgroups.ui.parts import ask_first, link, press, text
+from clawgroups.ui.parts import ask_first, link, press, text, turn_off
+from clawgroups.ui.person import why_not
 
 if TYPE_CHECKING:
     from clawgroups.ui.pages.take_over import DriveRoom
@@ -134,9 +135,13 @@ class About:
             text("End it", "drive-h").props("role=heading aria-level=2")
             text("A cancelled sub-agent cannot be started again; its thread and files stay.", "drive-p")
             with ui.element("div").classes("row"):
-                press("Cancel it…", lambda: self._cancel(hand_up=False), "btn btn-danger")
+                off = why_not(self._room.house, cmd.CancelAgent)
+                turn_off(press("Cancel it…", lambda: self._cancel(hand_up=False), "btn btn-danger"), off)
                 if any(child["state"] not in ("done", "failed", "cancelled") for child in view["children"]):
-                    press("Cancel it, hand its sub-agents up…", lambda: self._cancel(hand_up=True), "btn btn-danger")
+                    up = press(
+                        "Cancel it, hand its sub-agents up…", lambda: self._cancel(hand_up=True), "btn btn-danger"
+                    )
+                    turn_off(up, off)
 
     async def _cancel(self, *, hand_up: bool) -> None:
         room = self._room

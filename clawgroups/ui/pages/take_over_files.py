@@ -18,7 +18,7 @@ from clawgroups.ui.components.editor.editor import NEW, Editor, Save
 from clawgroups.ui.components.fields.fields import Field
 from clawgroups.ui.components.file_tree.file_tree import FileTree
 from clawgroups.ui.components.files.files import Files
-from clawgroups.ui.parts import press, text
+from clawgroups.ui.parts import press, text, turn_off
 from clawgroups.ui.shell import report, say
 
 DIFF_LINES = 400
@@ -49,7 +49,7 @@ class FilesPanel:
             self.tree = FileTree(lambda path: people.folder(self._agent_id, path), lambda path: self._open(path, False))
         with ui.element("div").classes("row drive-new") as self.new:
             self._new = Field("New file", placeholder="its path, such as notes/plan.md")
-            press("Begin it", self._begin, "btn btn-small")
+            self._new_begin = press("Begin it", self._begin, "btn btn-small")
         with ui.element("div").classes("row") as self.switch:
             self._to_diff = press("What changed in it", lambda: self._show(True), "btn btn-small")
             self._to_file = press("The file itself", lambda: self._show(False), "btn btn-small")
@@ -62,7 +62,7 @@ class FilesPanel:
     def turn_off(self, why: str) -> None:
         """Nothing can be saved now; empty ``why`` turns it on again."""
         self._off = why
-        self.new.set_visibility(not why)
+        turn_off(self._new_begin, why)
         self.editor.turn_off(why)
 
     async def look(self) -> None:

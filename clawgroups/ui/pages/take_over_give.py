@@ -10,7 +10,7 @@ from clawgroups.errors import ClawError
 from clawgroups.link.messages import TERMINAL
 from clawgroups.ui.components.fields.fields import Field
 from clawgroups.ui.components.words.words import Action, Words
-from clawgroups.ui.parts import text
+from clawgroups.ui.parts import plain, text
 from clawgroups.ui.shell import say
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ class GivePanel:
             hint = "What it must know: what you changed, what is left to do."
             one = Action("one", "Let it do one step", "", True)
             actions = [Action("back", "Hand back", "btn-human", True), one]
-            self.note = Words(f"{room.agent_id}:note", "Your note to it", actions, self._hand_back, hint=hint)
+            self.note = Words(
+                f"{room.agent_id}:note", "Your note to it", actions, self._hand_back, hint=hint, tells="note"
+            )
             self.note.on_typed(self._typed)
             text("It will be told exactly this", "field-label")
             self._told = text("", "drive-told").props("tabindex=0 data-told")
@@ -48,7 +50,7 @@ class GivePanel:
         view = self._room.view
         driver = view["driver"]["id"] if view["driver"] else ""
         members = {m.id: m for m in self._room.house.registry.members()}
-        names = {key: f"{member.name} ({member.kind.value})" for key, member in members.items() if key != driver}
+        names = {key: f"{plain(member.name)} ({member.kind.value})" for key, member in members.items() if key != driver}
         former = view["former"] or view["member"]
         back = dict(sorted(names.items(), key=lambda item: item[0] != former))
         if former in back:

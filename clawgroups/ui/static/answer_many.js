@@ -2,7 +2,7 @@
 import { api } from "/claw/api.js";
 import { ask } from "/claw/ask.js";
 import { Panel } from "/claw/bulk.js";
-import { dropClaim, isAnothers } from "/claw/claims.js";
+import { dropClaim, isAnothers, whyNotChoose } from "/claw/claims.js";
 import { answering, memberOptions, notAnswering } from "/claw/deeds.js";
 import { say, sayError } from "/claw/say.js";
 import { argumentLines, plural } from "/claw/words.js";
@@ -13,13 +13,13 @@ const SCOPES = [["once", "Once"], ["tool", "Always for this tool, for each of th
 const DOING = { approve: ["Approving", "approved"], deny: ["Denying", "denied"] };
 const NEVER = new Set(["edit", "raise", "supply"]); // each needs words of its own
 
-/** What can be answered for all of these at once: [{id, label, count}], the likely first, the harmful last. */
+/** What can be answered for all of these at once: [{id, label, count, off}], the likely first, the harmful last. */
 export function choicesOf(requests) {
   const found = new Map();
   for (const request of requests)
     for (const choice of request.choices) {
       if (NEVER.has(choice.id)) continue;
-      const known = found.get(choice.id) ?? { ...choice, count: 0 };
+      const known = found.get(choice.id) ?? { ...choice, count: 0, off: whyNotChoose(request, choice.id) };
       found.set(choice.id, { ...known, count: known.count + 1 });
     }
   const harmful = (choice) => ["deny", "reject", "fail"].includes(choice.id);
@@ -32,7 +32,8 @@ function namesOf(requests) {
 }
 
 async function fieldsOf(choice) {
-  if (choice.id === "approve") return [{ name: "scope", label: "For how long", type: "choice", options: SCOPES }];
+  const scopes = SCOPES.filter(([scope]) => !whyNotChoose({ kind: "approval" }, "approve", scope));
+  if (choice.id === "approve") return [{ name: "scope", label: "For how long", type: "choice", options: scopes }];
   if (choice.id === "deny") return [{ name: "text", label: "Reason", type: "text", hint: "Each of them reads this; it may be empty." }];
   if (choice.needs === "text") return [{ name: "text", label: "Words", type: "text", hint: "Each of them reads this.", required: true }];
   if (choice.needs === "member") return [{ name: "member", label: "Member", type: "choice", options: await memberOptions() }];

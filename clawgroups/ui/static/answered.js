@@ -3,7 +3,7 @@ import { api } from "/claw/api.js";
 import { me } from "/claw/me.js";
 import { room } from "/claw/room.js";
 import { span, when, whole } from "/claw/when.js";
-import { REQUEST_KINDS, argumentGist, requestTitle } from "/claw/words.js";
+import { REQUEST_KINDS, argumentGist, plain, requestTitle } from "/claw/words.js";
 
 const PAGE = 50;
 const SCOPES = { tool: "always for this tool", group: "for the whole group" };
@@ -13,17 +13,17 @@ export const answered = {
   template: `
     <div class="answered">
       <div v-if="people.length" class="answered-bar"><label :for="'by-' + groupId">By</label>
-        <select class="input" :id="'by-' + groupId" v-model="by"><option value="">Everybody</option><option v-for="p in people" :key="p.id" :value="p.id">{{ p.id === me ? p.name + " (you)" : p.name }} · {{ p.answers }}</option></select></div>
+        <select class="input" :id="'by-' + groupId" v-model="by"><option value="">Everybody</option><option v-for="p in people" :key="p.id" :value="p.id">{{ plain(p.name) }}{{ p.id === me ? " (you)" : "" }} · {{ p.answers }}</option></select></div>
       <p v-if="problem" class="answered-problem" role="alert">{{ problem }} <button type="button" class="btn btn-small" @click="read()">Try again</button></p>
       <div v-if="!list" class="inbox-loading" :aria-busy="String(!problem)"><div v-for="n in 3" :key="n" class="skeleton"></div></div>
       <div v-else-if="!list.length" class="inbox-none"><strong>Nothing was answered yet.</strong><span>Every answer is kept here, with who gave it.</span></div>
       <ol v-else class="inbox-list" aria-label="Answered requests">
         <li v-for="a in list" :key="a.id" class="item item-answered" :data-answer="a.id" @click="select(a)">
-          <div class="item-head"><button type="button" class="item-name">{{ a.agent_name }}</button><span class="tag" :class="kind(a).tag">{{ kind(a).label }}</span>
+          <div class="item-head"><button type="button" class="item-name"><bdi>{{ a.agent_name }}</bdi></button><span class="tag" :class="kind(a).tag">{{ kind(a).label }}</span>
             <time class="num" :datetime="new Date(a.answered_at).toISOString()" :title="whole(a.answered_at)">{{ when(a.answered_at) }}</time></div>
-          <p class="item-title">{{ title(a) }}</p>
+          <p class="item-title" dir="auto">{{ title(a) }}</p>
           <pre v-if="a.tool && a.kind === 'approval'" class="code item-code item-code-cut" tabindex="-1">{{ gist(a.arguments) }}</pre>
-          <p class="answered-by"><bdi>{{ a.by === me ? "You" : a.by_name }}</bdi>: <strong>{{ a.label }}</strong><template v-if="scope(a)">{{ ", " + scope(a) }}</template><template v-if="a.text"> – “{{ a.text.length > 300 ? a.text.slice(0, 300) + "…" : a.text }}”</template></p>
+          <p class="answered-by"><bdi>{{ a.by === me ? "You" : a.by_name }}</bdi>: <strong>{{ a.label }}</strong><template v-if="scope(a)">{{ ", " + scope(a) }}</template><template v-if="a.text"> – “<bdi>{{ a.text.length > 300 ? a.text.slice(0, 300) + "…" : a.text }}</bdi>”</template></p>
           <p class="item-blocked">waited {{ span(a.waited_ms) }}</p>
         </li>
         <li v-if="next" class="inbox-rest"><button type="button" class="btn btn-small" :disabled="reading" @click="older">{{ reading ? "Reading…" : "Show older" }}</button></li>
@@ -43,7 +43,7 @@ export const answered = {
     this.read();
   },
   methods: {
-    span, when, whole,
+    plain, span, when, whole,
     kind: (a) => REQUEST_KINDS[a.kind] ?? { label: a.kind, tag: "" },
     title: (a) => (a.kind === "question" ? a.detail || a.title : requestTitle(a)),
     gist: argumentGist,

@@ -1,5 +1,6 @@
 // Small dialogs: a question, a few fields, one act. Built from text, never from HTML.
 import { forget, keep, kept } from "/claw/kept.js";
+import { plain } from "/claw/words.js";
 
 function make(tag, className, text) {
   const made = document.createElement(tag);
@@ -18,7 +19,7 @@ function field(spec, number) {
   input.id = id;
   input.name = spec.name;
   if (spec.type === "choice")
-    for (const [value, words] of spec.options) input.append(Object.assign(make("option", "", words), { value }));
+    for (const [value, words] of spec.options) input.append(Object.assign(make("option", "", plain(words)), { value }));
   else if (spec.type === "number") Object.assign(input, { type: "number", min: 0, step: "any" });
   if (spec.type === "password") Object.assign(input, { type: "password", autocomplete: spec.name === "old" ? "current-password" : "new-password" });
   if (spec.type === "json") Object.assign(input, { rows: 10, spellcheck: false });
@@ -68,7 +69,7 @@ function keepWords(made, about) {
 
 function open(title, kind = "") {
   const dialog = make("dialog", `ask ${kind}`);
-  const head = make("h2", "ask-title", title);
+  const head = make("h2", "ask-title", plain(title));
   head.id = "ask-title";
   dialog.setAttribute("aria-labelledby", head.id);
   dialog.append(head);
@@ -89,13 +90,14 @@ export function ask({ title, text = "", code = "", fields = [], act = "OK", kind
     dialog.dataset.about = about.split(":")[0];
     const form = make("form", "ask-form");
     form.noValidate = true;
-    if (text) form.append(make("p", "ask-text", text));
+    if (text) form.append(make("p", "ask-text", plain(text)));
     if (code) form.append(make("pre", "code ask-code", code));
     const made = fields.map(field);
     form.append(...made.map((one) => one.box));
     const forgetWords = keepWords(made, about);
     const problem = make("p", "ask-problem");
     problem.setAttribute("role", "alert");
+    problem.dir = "auto";
     form.append(problem);
     const acts = make("div", "ask-acts");
     const no = Object.assign(make("button", "btn btn-ghost", "Close"), { type: "button", onclick: () => dialog.close() });

@@ -2,13 +2,19 @@
 import { api } from "/claw/api.js";
 import { ask } from "/claw/ask.js";
 import { keep } from "/claw/kept.js";
+import { whyNot } from "/claw/me.js";
 import { make } from "/claw/rows.js";
 import { ENDED } from "/claw/roster.js";
 import { say, sayError } from "/claw/say.js";
-import { plural } from "/claw/words.js";
+import { plain, plural } from "/claw/words.js";
 
 const AT_ONCE = 6;
 const NAMED = 4; // sub-agents named in a question
+
+const NEEDS = { pause: "PauseAgent", resume: "ResumeAgent", steer: "SteerAgent", reassign: "Reassign", cancel: "CancelAgent" };
+
+/** Why this person may not do it to anybody; empty when they may. */
+export const whyNotMany = (what) => whyNot(NEEDS[what]);
 
 const live = (tile) => !ENDED.has(tile.state);
 const still = (tile) => tile.state === "paused" || Boolean(tile.pausing);
@@ -65,7 +71,7 @@ function tops(roster, tiles) {
 }
 
 function namesOf(tiles) {
-  const names = tiles.slice(0, NAMED).map((tile) => tile.name).join(", ");
+  const names = tiles.slice(0, NAMED).map((tile) => plain(tile.name)).join(", ");
   return tiles.length > NAMED ? `${names} and ${tiles.length - NAMED} more` : names;
 }
 
@@ -166,7 +172,7 @@ export class Panel {
     const reasons = new Map();
     for (const { tile, error } of refused.sort((a, b) => a.tile.n - b.tile.n)) {
       const told = [error.message, error.hint].filter(Boolean).join(" ").replaceAll(tile.name, "it"); // the same for many
-      const reason = told.replace(/^it\b/, "It");
+      const reason = plain(told.replace(/^it\b/, "It"));
       reasons.set(reason, [...(reasons.get(reason) ?? []), tile]);
     }
     const list = make("ul", "bulk-refused");

@@ -7,6 +7,7 @@ import { span } from "/claw/when.js";
 
 const held = new Map(); // what this page claimed by opening it: id -> whose it is, and since when
 const left = new Map(); // what it let go: id -> since when it had been claimed
+const sending = new Set(); // what this page answers now, or has answered
 const lines = new Map(); // what is under way: id -> ends when the server has heard it
 
 const assign = (id, body) => api("POST", `/requests/${id}/assign`, body);
@@ -14,9 +15,14 @@ const assign = (id, body) => api("POST", `/requests/${id}/assign`, body);
 export const isMine = (request) => request.assigned === me.id;
 export const isAnothers = (request) => Boolean(request.assigned) && !isMine(request);
 
-/** Why this person cannot answer it now; empty when they can. */
-export function whyNotAnswer(request) {
-  const role = whyNot("AnswerRequest");
+/** Why this person's role does not allow an answer, or this choice, which may amount to more; empty when it does. */
+export function whyNotChoose(request, choice = "", scope = "") {
+  return whyNot("AnswerRequest") || whyNot(`answer:${request.kind}:${choice}${scope === "group" ? ":group" : ""}`);
+}
+
+/** Why this person cannot answer it now, or not with this choice; empty when they can. */
+export function whyNotAnswer(request, choice = "", scope = "") {
+  const role = whyNotChoose(request, choice, scope);
   if (role || !isAnothers(request)) return role;
   return `${request.assigned_name || request.assigned} has this. Take it, if you want to answer it.`;
 }
@@ -50,7 +56,7 @@ export async function claim(request) {
   held.set(id, mine); // a second one at the same time is the same claim
   try {
     await inLine(id, async () => {
-      if (held.get(id) !== mine) return; // put away before it was its turn
+      if (held.get(id) !== mine || sending.has(id)) return; // put away, or answered, before it was its turn
       const now = await assign(id, { was: "" });
       Object.assign(mine, { who: now.assigned, at: now.assigned_at });
     });
@@ -63,8 +69,18 @@ export async function claim(request) {
   }
 }
 
+/** An answer is about to be sent: the server hears of a claim that is under way before it, and none is let go after it. */
+export async function beforeAnswer(id) {
+  sending.add(id);
+  await lines.get(id);
+}
+
+/** The answer was not taken. */
+export const notAnswered = (id) => sending.delete(id);
+
 /** It is put away without an answer. What was claimed in so many words, or elsewhere, stays. */
 export async function letGo(id) {
+  if (sending.has(id)) return;
   const mine = held.get(id);
   held.delete(id);
   if (!mine) return;
@@ -120,7 +136,7 @@ export async function giveTo(requests) {
 // A page that is left answers nothing any more.
 addEventListener("pagehide", () => {
   for (const [id, { who }] of held) {
-    if (!who) continue;
+    if (!who || sending.has(id)) continue;
     const body = JSON.stringify({ to: "", was: who });
     fetch(`/api/v1/requests/${id}/assign`, { method: "POST", keepalive: true, headers: { "Content-Type": "application/json" }, body }).catch(() => {});
   }
@@ -131,7 +147,7 @@ export const claimLine = {
   props: { request: Object, now: Number, quiet: Boolean },
   template: `
     <div v-if="request.assigned || !quiet" class="claim" :class="{ 'claim-mine': mine, 'claim-other': other }" @click.stop>
-      <span v-if="request.assigned" class="claim-who"><i class="claim-dot" aria-hidden="true"></i><bdi>{{ mine ? "You have" : (request.assigned_name || request.assigned) + " has" }}</bdi> it<template v-if="since"> · {{ since }}</template></span>
+      <span v-if="request.assigned" class="claim-who"><i class="claim-dot" aria-hidden="true"></i><template v-if="mine">You have</template><template v-else><bdi>{{ request.assigned_name || request.assigned }}</bdi> has</template> it<template v-if="since"> · {{ since }}</template></span>
       <span v-else class="claim-who claim-none">Nobody has it</span>
       <template v-if="!quiet || other">
         <button v-if="!mine" type="button" class="btn btn-small" :class="other ? 'btn-human' : 'btn-ghost'" :disabled="busy || !!off" :title="off" @click="act('take')">{{ other ? "Take it" : "Claim" }}</button>

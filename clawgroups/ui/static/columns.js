@@ -1,12 +1,12 @@
 // The columns of the table, and a sub-agent as one of its rows.
-import { LOOKS, clock, money, short, stateWords, whole } from "/claw/words.js";
+import { LOOKS, clock, money, plain, short, stateWords, whole } from "/claw/words.js";
 
 const WAITS = { approval: "an approval", answer: "an answer", review: "a review", children: "its sub-agents", budget: "a higher limit" };
 
 export function rowOf({ tile, look, asked }, rate) {
   return {
-    id: tile.id, look, number: tile.n, name: tile.name, role: tile.role, state: stateWords(tile, look), driver: tile.driver?.name ?? "",
-    task: tile.title ?? "", steps: tile.step, tokens: tile.tokens, rate: rate > 0.5 ? Math.round(rate) : 0, cost: tile.cost,
+    id: tile.id, look, number: tile.n, name: plain(tile.name), role: plain(tile.role), state: stateWords(tile, look), driver: plain(tile.driver?.name),
+    task: plain(tile.title), steps: tile.step, tokens: tile.tokens, rate: rate > 0.5 ? Math.round(rate) : 0, cost: tile.cost,
     waiting: tile.state === "waiting" ? WAITS[tile.wait] ?? tile.wait : "", since: tile.since, asked,
   };
 }

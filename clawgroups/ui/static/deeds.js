@@ -1,7 +1,7 @@
 // What a person can do to a sub-agent or a request: asks where needed, calls the API, says what came of it.
 import { api } from "/claw/api.js";
 import { ask } from "/claw/ask.js";
-import { claim, dropClaim, letGo } from "/claw/claims.js";
+import { beforeAnswer, claim, dropClaim, letGo, notAnswered } from "/claw/claims.js";
 import { me } from "/claw/me.js";
 import { room } from "/claw/room.js";
 import { say, sayError } from "/claw/say.js";
@@ -135,7 +135,7 @@ export async function cancel(tile) {
 /** The group's own life: start, pause, resume, cancel. */
 export async function groupDeed(group, what) {
   if (what === "cancel") {
-    const live = group.counts.driving + group.counts.waiting + group.counts.queued + group.counts.paused;
+    const live = group.counts.driving + group.counts.handing_over + group.counts.waiting + group.counts.queued + group.counts.paused;
     const answer = await ask({
       title: `Stop ${group.name}?`,
       text: `All ${live} sub-agents that are not finished end now. Everything on record stays readable.`,
@@ -145,6 +145,17 @@ export async function groupDeed(group, what) {
   }
   const done = { start: "Started.", pause: "Everybody pauses at the next step.", resume: "The group goes on.", cancel: "The group was stopped." };
   await attempt(() => api("POST", `/groups/${group.id}/${what}`), done[what]);
+}
+
+/** What a group was made from, under a name, for groups to come. */
+export function saveTemplate(group) {
+  const spec = {
+    title: "Save as a template",
+    text: "Goal, rules, members, limits and tools of this group, to make others from. You find it on the new-group page.",
+    fields: [{ name: "name", label: "Name", type: "line", value: group.name.slice(0, 120), required: true, missing: "Give it a name." }],
+    act: "Save",
+  };
+  return askAndDo(spec, (given) => api("POST", "/templates", { ...given, group: group.id }), "Saved. It is on the new-group page.");
 }
 
 // --- answers to requests ----------------------------------------------------------------------------
@@ -200,11 +211,13 @@ export const notAnswering = (ids) => ids.forEach((id) => underWay.delete(id));
 async function give(request, body) {
   underWay.add(request.id); // and stays there when it is taken: the feed tells its end a little later
   try {
+    await beforeAnswer(request.id);
     const taken = (await api("POST", `/requests/${request.id}/answer`, body)) ?? true;
     dropClaim(request.id);
     return taken;
   } catch (error) {
     underWay.delete(request.id);
+    notAnswered(request.id);
     if (error.rule === "answered_once") room.tell("settled", request);
     throw error;
   }

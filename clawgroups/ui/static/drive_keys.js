@@ -40,6 +40,16 @@ function decide(wanted) {
   });
 }
 
+/** Where the panels stand under the thread, the one that is chosen comes into sight. */
+export function leadToPanels() {
+  const lead = ({ target }) => {
+    const side = target.closest?.(".drive-tab") && document.querySelector(".drive-side");
+    if (side && matchMedia("(max-width: 860px)").matches) side.scrollIntoView({ block: "start" });
+  };
+  document.addEventListener("click", lead);
+  return () => document.removeEventListener("click", lead);
+}
+
 /** Adds them; returns the ways to remove them. */
 export function driveKeys() {
   return [

@@ -4,6 +4,7 @@
 //   {type: "snapshot"}                                      everything is new; read feed.state
 //   {type: "batch", tiles: [id], live: [[id, rate, tokens]], group: bool, people: bool, room: bool, opened: [id], changed: [id], closed: [id], events: [..]}
 //   {type: "text", agent, epoch, kind: "text"|"reasoning"|"call", reset: bool, add}   only of watched sub-agents
+//   {type: "unsent", agent}                                what the person at its wheel writes has changed; see unsentOf
 //   {type: "status", ledger, runner}
 //   {type: "connection", connected, phase: "connecting"|"live"|"reconnecting"|"gone", reason}
 // feed.state = {group, tiles: Map id -> tile, requests: Map id -> request, rates: Map id -> {rate, tokens},
@@ -12,12 +13,16 @@ import { stillHere } from "/claw/me.js";
 
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5000;
+const BEAT_MS = 4000; // the server says something so often at least
+const SILENCE_MS = 3 * BEAT_MS; // after which it is not there any more, whatever the connection looks like
 const HIDDEN_MS = 500; // a hidden tab gets no animation frames
 const SKEW_MS = 2000; // clocks that differ by more than this are not the same clock
 const GONE = 4404;
 const FOREIGN = 4403;
 const SIGNED_OUT = 4401;
 const KEPT_TEXT = 20000;
+const MOST_UNSENT = 8000; // characters of each part; the server keeps no more
+const NOTHING = { by: "", name: "", turn: "", tool: "", arguments: "", note: "" };
 
 class Feed {
   constructor(groupId) {
@@ -29,12 +34,14 @@ class Feed {
     this._hearers = new Set();
     this._watched = new Map();
     this._texts = new Map();
+    this._unsent = new Map();
     this._byNumber = new Map();
     this._looksAt = "";
     this._last = null;
     this._attempt = 0;
     this._lag = Infinity;
     this._connect();
+    setInterval(() => this._listen(), BEAT_MS / 4);
     addEventListener("online", () => this._soon(0));
     document.addEventListener("visibilitychange", () => this._schedule());
   }
@@ -72,6 +79,17 @@ class Feed {
     return this._texts.get(agentId) ?? { text: "", reasoning: "", call: "", epoch: 0 };
   }
 
+  /** What the person at the wheel of a sub-agent that is looked at writes: {by, name, turn, tool, arguments, note}. */
+  unsentOf(agentId) {
+    return this._unsent.get(agentId) ?? NOTHING;
+  }
+
+  /** Tells the others what this person writes at the wheel, all of it, in place of what was told before. */
+  write(agentId, epoch, words) {
+    const cut = Object.entries(words).map(([part, text]) => [part, text.slice(-MOST_UNSENT)]);
+    this._send({ t: "write", agent: agentId, epoch, ...Object.fromEntries(cut) });
+  }
+
   /** The server's present time in ms, as well as it is known. */
   now() {
     return Date.now() - this._skew();
@@ -91,18 +109,32 @@ class Feed {
     const socket = new WebSocket(`${scheme}//${location.host}/api/v1/groups/${this.groupId}/feed`);
     this._socket = socket;
     socket.onopen = () => {
+      this._heardAt = performance.now();
       this._tellWatched();
       if (this._looksAt) this.look(this._looksAt);
     };
     socket.onmessage = (message) => {
+      this._heardAt = performance.now();
       const said = JSON.parse(message.data);
       for (const frame of Array.isArray(said) ? said : [said]) this._hear(frame);
     };
     socket.onclose = (event) => this._lost(event);
   }
 
+  /** A connection may be dead without anybody saying so: the network is gone, the machine slept, the server hangs. */
+  _listen() {
+    if (this._socket.readyState !== WebSocket.OPEN) return;
+    const silence = performance.now() - this._heardAt;
+    if (silence > 1.5 * BEAT_MS) this.state.behind = Math.max(this.state.behind, silence);
+    if (silence < SILENCE_MS) return;
+    this._socket.onclose = this._socket.onmessage = null; // its end may take minutes to be told
+    this._socket.close();
+    this._lost({ code: 0, reason: "The server has said nothing for a while." });
+  }
+
   _lost(event) {
     if (event.code === SIGNED_OUT) stillHere();
+    this._unsent.clear(); // a cut connection: nobody knows whether it is still so
     const over = event.code === GONE || event.code === FOREIGN;
     this._last = null;
     Object.assign(this.state, { connected: false, phase: over ? "gone" : "reconnecting", reason: event.reason });
@@ -113,7 +145,7 @@ class Feed {
   _soon(ms) {
     if (this.state.phase !== "reconnecting") return;
     clearTimeout(this._timer);
-    this._timer = setTimeout(() => this._socket.readyState === WebSocket.CLOSED && this._connect(), ms);
+    this._timer = setTimeout(() => this._socket.readyState >= WebSocket.CLOSING && this._connect(), ms);
   }
 
   _send(frame) {
@@ -136,7 +168,10 @@ class Feed {
     if (frame.t === "snapshot") this._snapshot(frame);
     else if (frame.t === "batch") this._batch(frame);
     else if (frame.t === "text") this._text(frame);
-    else if (frame.t === "status") {
+    else if (frame.t === "unsent") {
+      this._unsent.set(frame.agent, frame);
+      this._tell({ type: "unsent", agent: frame.agent });
+    } else if (frame.t === "status") {
       this.state.status = { ledger: frame.ledger, runner: frame.runner };
       this._tell({ type: "status", ...this.state.status });
     }
@@ -249,7 +284,16 @@ class Feed {
     const messages = queue.filter((message) => message.type !== "text");
     if (news) messages.push(asBatch(news));
     messages.push(...queue.filter((message) => message.type === "text"));
-    for (const message of messages) for (const hearer of [...this._hearers]) hearer(message);
+    for (const message of messages) for (const hearer of [...this._hearers]) tellOne(hearer, message);
+  }
+}
+
+/** One hearer's fault is told as any other, and takes nothing from the others. */
+function tellOne(hearer, message) {
+  try {
+    hearer(message);
+  } catch (error) {
+    reportError(error);
   }
 }
 

@@ -7,7 +7,7 @@ import { leave, me, whyNot } from "/claw/me.js";
 import { room } from "/claw/room.js";
 import { setTheme } from "/claw/theme.js";
 import { VIEWS, views } from "/claw/views.js";
-import { GROUP_STATUS, LOOKS, lookOf, stateWords } from "/claw/words.js";
+import { GROUP_STATUS, LOOKS, lookOf, plain, stateWords } from "/claw/words.js";
 
 const ENDED = { done: "It has finished.", failed: "It has failed.", cancelled: "It was cancelled." };
 const PAGES = [
@@ -102,9 +102,11 @@ const GROUP_DEEDS = {
 
 function groupDeedItems({ feed }) {
   const group = feed?.state.group;
-  return (GROUP_DEEDS[group?.status] ?? []).map(([what, label, kind]) => ({
+  const found = (GROUP_DEEDS[group?.status] ?? []).map(([what, label, kind]) => ({
     key: `group-deed:${what}`, section: "Do", label, words: group.name, off: whyNot(kind), run: () => deeds.groupDeed(group, what),
   }));
+  if (group) found.push({ key: "group-deed:template", section: "Do", label: "Save this group as a template…", words: group.name, off: whyNot("CreateGroup"), run: () => deeds.saveTemplate(group) });
+  return found;
 }
 
 function browserItems() {
@@ -121,7 +123,7 @@ export function everything(groups) {
   const all = [
     ...deedItems(here), ...groupDeedItems(here), ...viewItems(here), ...agentItems(here), ...pageItems(), ...groupItems(groups, here), ...browserItems(),
   ];
-  return all.map((item) => ({ hint: "", words: "", off: "", kbd: "", ...item }));
+  return all.map((item) => ({ words: "", off: "", kbd: "", ...item, label: plain(item.label), hint: plain(item.hint) }));
 }
 
 /** What searches the history for these words. */

@@ -118,7 +118,7 @@ export function brief(input, value, suggested) {
     if (text && Number(text) === 0 && input.zero) return input.zero;
     return NUMBER.test(text) ? `${input.unit === "$" ? "$" : ""}${Number(text).toLocaleString("en")}${input.unit && input.unit !== "$" ? ` ${input.unit}` : ""}` : "–";
   }
-  return text || "–";
+  return text || input.zero || "–";
 }
 
 /** Options by heading, in their order. */

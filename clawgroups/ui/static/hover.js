@@ -1,5 +1,5 @@
 // A card beside the tile under the pointer: what it does and its live words, without opening it.
-import { clock, plural, stateWords } from "/claw/words.js";
+import { clock, plain, plural, stateWords } from "/claw/words.js";
 
 const PAUSE_MS = 220; // a pointer that only passes by opens nothing
 const GAP = 8;
@@ -72,9 +72,9 @@ export class Hover {
     const { tile: state, look } = tile;
     const { text, reasoning } = this.feed.textOf(this.id);
     this.card.dataset.look = look;
-    this.name.textContent = state.name;
+    this.name.textContent = plain(state.name);
     this.state.textContent = `${stateWords(state, look)} · ${clock((this.feed.now() - state.since) / 1000)} · ${plural(state.step, "step")}`;
-    this.title.textContent = state.title && state.title !== state.name ? state.title : "";
+    this.title.textContent = state.title && state.title !== state.name ? plain(state.title) : "";
     this.words.textContent = (text || reasoning || state.line || "").slice(-KEPT);
   }
 }

@@ -1,5 +1,11 @@
 // Words that are not sent yet. They stay in this browser until they are, whatever happens to the page or the server.
-const name = (key) => `claw-kept:${key}`;
+// Others may sit at the same browser: each finds their own words, and nobody else's.
+import { me } from "/claw/me.js";
+
+/** Under which name this browser keeps something of the person who sits at it. */
+export const ours = (what, key) => `claw-${what}:${me.id}:${key}`;
+
+const name = (key) => ours("kept", key);
 
 export const kept = (key) => (key && localStorage.getItem(name(key))) || "";
 

@@ -2,6 +2,7 @@
 import { showKeys } from "/claw/ask.js";
 
 const known = new Map(); // key -> those who want it; the last one has it
+const WALKS = /^[jk]$/i; // what may be held
 const combined = []; // what is pressed together with Ctrl or Cmd; heard elsewhere, told here
 
 /** Whether what is typed there is for a field (or an editor), and no shortcut. */
@@ -20,6 +21,7 @@ function hear(event) {
   if (event.key !== "Escape" && typing(event.target)) return;
   const found = known.get(event.key.length === 1 ? event.key.toLowerCase() : event.key)?.at(-1);
   if (!found) return;
+  if (event.repeat && !WALKS.test(event.key)) return; // a key that is held means one thing, once
   if (event.key === "Escape" && typing(event.target)) event.target.blur();
   else found.act(event);
   if (event.key !== "Escape") event.preventDefault();

@@ -1,5 +1,6 @@
 // Draws the lanes in sight on one canvas. Shape and words say what colour says.
 import { WAIT_WORDS } from "/claw/lanes.js";
+import { plain } from "/claw/words.js";
 
 export const ROW = 28;
 export const AXIS = 26;
@@ -87,6 +88,7 @@ export class LaneCanvas {
   words(text, x, y, room, color) {
     if (room < 26) return;
     const fits = Math.floor(room / 5.6);
+    text = plain(text);
     this.paper.fillStyle = this.colors[color];
     this.paper.fillText(text.length > fits ? `${text.slice(0, Math.max(1, fits - 1))}…` : text, x, y + 0.5);
   }

@@ -1,9 +1,10 @@
 // Tells of new urgent requests while nobody looks at this page: a notification of the system, and a sound if wanted.
 // Both are off until somebody turns them on (the settings page); the permission is asked for there, on a click.
 import { api } from "/claw/api.js";
-import { REQUEST_KINDS, requestTitle } from "/claw/words.js";
+import { REQUEST_KINDS, plain, requestTitle } from "/claw/words.js";
 
 const WANTED = "claw-notify";
+const CANNOT = "claw-notify-cannot"; // the browser that has the constructor, and throws when it is used (Android)
 const SOUND = "claw-sound";
 const TOLD = "claw-told"; // ids that this browser has told of, so that two tabs do not tell twice
 const EVERY_MS = 4000;
@@ -13,19 +14,30 @@ const TOP = Math.max(...Object.values(REQUEST_KINDS).map((kind) => kind.weight))
 /** The kinds that are told of. */
 export const URGENT = Object.keys(REQUEST_KINDS).filter((kind) => REQUEST_KINDS[kind].weight === TOP);
 
+const cannot = () => localStorage.getItem(CANNOT) === navigator.userAgent;
+
 /** off, on, denied (by the browser), or none: this page cannot (no such thing here, or not over https). */
 export function notifyState() {
   if (!("Notification" in window) || !window.isSecureContext) return "none";
+  if (cannot()) return "none";
   if (Notification.permission === "denied") return "denied";
   return localStorage.getItem(WANTED) === "on" && Notification.permission === "granted" ? "on" : "off";
 }
 
 /** Turns it on or off; on asks for the permission, so it must come from a click. */
 export async function setNotify(on) {
+  putHintAway(); // it is known now
   if (on && (await Notification.requestPermission()) === "granted") localStorage.setItem(WANTED, "on");
   else localStorage.removeItem(WANTED);
   return notifyState();
 }
+
+const HINT = "claw-notify-hint";
+
+/** Whether the offer of notifications is still to be made, once: not where it was answered, nor where none can be had. */
+export const hintWanted = () => notifyState() === "off" && !localStorage.getItem(HINT);
+
+export const putHintAway = () => localStorage.setItem(HINT, "seen");
 
 export const soundOn = () => localStorage.getItem(SOUND) === "on";
 
@@ -72,17 +84,30 @@ function tell(request) {
   const before = told();
   if (before.includes(request.id)) return;
   localStorage.setItem(TOLD, JSON.stringify([...before, request.id].slice(-MOST_TOLD)));
+  if (notifyState() === "on") show(request);
+  if (soundOn()) sound().catch((error) => console.warn("no sound:", error));
+}
+
+function show(request) {
   const kind = REQUEST_KINDS[request.kind].label;
-  const shown = new Notification(`${request.agent_name} needs you`, {
-    body: `${kind}: ${requestTitle(request)}`, tag: request.id, icon: "/claw/icon.svg", silent: true,
-  });
+  let shown;
+  try {
+    shown = new Notification(`${plain(request.agent_name)} needs you`, {
+      body: `${kind}: ${requestTitle(request)}`, tag: request.id, icon: "/claw/icon.svg", silent: true,
+    });
+  } catch (error) {
+    localStorage.setItem(CANNOT, navigator.userAgent); // a later version of it is asked again
+    return console.warn("no notification:", error);
+  }
   shown.onclick = () => {
     shown.close();
     window.focus();
     location.assign(`/groups/${encodeURIComponent(request.group)}?agent=${encodeURIComponent(request.agent)}`);
   };
-  if (soundOn()) sound().catch((error) => console.warn("no sound:", error));
 }
+
+/** Whether it was turned on here, and there is a way to tell. */
+const tells = () => notifyState() === "on" || (localStorage.getItem(WANTED) === "on" && cannot() && soundOn());
 
 class Watch {
   constructor() {
@@ -100,7 +125,7 @@ class Watch {
   async look() {
     if (!document.hidden) return;
     clearTimeout(this.timer);
-    if (notifyState() === "on") await this.read();
+    if (tells()) await this.read();
     else this.known = null;
     clearTimeout(this.timer);
     if (document.hidden) this.timer = setTimeout(() => this.look(), EVERY_MS);

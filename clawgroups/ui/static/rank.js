@@ -1,20 +1,18 @@
 // What waits for a person, by the cost of letting it wait, and folded by its cause. Pure: the same on every page.
 import { REQUEST_KINDS } from "/claw/words.js";
 
-const UNSAFE = 1.5; // a tool that changes something, or may not be run twice
 const AGE_MIN = 10; // every so many minutes of waiting weigh once more
 const SPEND_USD = 5; // a sub-agent that spends so much an hour weighs twice: what it stops is dear
 
 /**
  * cost = risk x blocked x age x spend
- *   risk     the weight of the kind (a review 1, an approval 2, an unclear end 3), times 1.5 for a tool that is not safe
+ *   risk     what is at stake, as the server grades it: what only reads 1, what runs a command 3 (dispatcher/risk.py)
  *   blocked  sub-agents that stand still because of it: who asks, and everybody above
  *   age      1 + minutes waited / 10
  *   spend    1 + USD an hour / 5, of who asks, up to where it began to wait
  */
 export function costOf(request, now) {
-  const kind = REQUEST_KINDS[request.kind]?.weight ?? 1;
-  const risk = kind * (request.kind === "approval" && !request.safe ? UNSAFE : 1);
+  const risk = request.risk?.weight ?? REQUEST_KINDS[request.kind]?.weight ?? 1;
   const age = 1 + Math.max(0, now - request.opened_at) / 60_000 / AGE_MIN;
   const spend = 1 + Math.max(0, request.rate || 0) / SPEND_USD;
   return risk * Math.max(1, request.blocked) * age * spend;
@@ -39,5 +37,6 @@ export function causesOf(requests, now) {
 /** "12 sub-agents ask the same". */
 export function sameWords(all) {
   const agents = new Set(all.map((one) => one.agent)).size;
+  if (agents > 1 && all[0].kind === "stall") return `${agents} sub-agents are stuck for the same reason`;
   return agents > 1 ? `${agents} sub-agents ask the same` : `Asked ${all.length} times`;
 }

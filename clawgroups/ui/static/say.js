@@ -1,4 +1,6 @@
 // Messages in the corner: what happened, how to mend it. Text only, never HTML.
+import { plain } from "/claw/words.js";
+
 const STAYS_MS = { info: 6000, ok: 4000, bad: 15000 };
 
 function region() {
@@ -26,8 +28,8 @@ export function say({ sentence, hint = "", kind = "info" }) {
   const box = part("div", `say say-${kind}`, "");
   box.setAttribute("role", kind === "bad" ? "alert" : "status");
   const words = part("div", "say-words", "");
-  words.append(part("div", "say-sentence", sentence));
-  if (hint) words.append(part("div", "say-hint", hint));
+  words.append(part("div", "say-sentence", plain(sentence)));
+  if (hint) words.append(part("div", "say-hint", plain(hint)));
   const close = part("button", "btn btn-icon btn-small", "×");
   close.type = "button";
   close.setAttribute("aria-label", "Dismiss this message");

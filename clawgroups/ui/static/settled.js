@@ -1,6 +1,7 @@
 // Who settled a request, and how, in a sentence: for those who were about to answer it themselves.
 import { api } from "/claw/api.js";
 import { ME } from "/claw/room.js";
+import { plain } from "/claw/words.js";
 
 const MOST = 200; // characters of the other answer
 
@@ -20,9 +21,10 @@ export async function settledWords(request, written = "") {
     if (!found) return "This was settled meanwhile.";
     if (found.state === "withdrawn") return "This is not asked any more: what asked has gone on.";
     if (found.by === ME && written && found.text.trim() === written.trim()) return "";
-    const who = found.by === ME ? "You settled this in another window" : `${await nameOf(found.by)} settled this`;
+    const who = found.by === ME ? "You settled this in another window" : `${plain(await nameOf(found.by))} settled this`;
     const choice = found.choices.find((one) => one.id === found.decision)?.label ?? found.decision;
-    const words = found.text.length > MOST ? `${found.text.slice(0, MOST)}…` : found.text;
+    const text = plain(found.text);
+    const words = text.length > MOST ? `${text.slice(0, MOST)}…` : text;
     return `${who}: ${choice}${words ? ` – “${words}”` : "."}`;
   } catch {
     return "This was settled meanwhile; who did it could not be read.";

@@ -68,6 +68,6 @@ function came() {
 
 const went = () => localStorage.setItem(LEFT, String(Date.now()));
 document.addEventListener("visibilitychange", () => (document.hidden ? went() : came()));
-addEventListener("pagehide", went);
+addEventListener("pagehide", () => document.hidden || went()); // a tab behind the one in which somebody sits tells nothing
 addEventListener("pageshow", came);
 addEventListener("storage", (event) => event.key === NAME && tell());

@@ -1,5 +1,5 @@
 // One tile of the wall: made once, then only what changed is written.
-import { LOOKS, stateWords } from "/claw/words.js";
+import { LOOKS, plain, stateWords } from "/claw/words.js";
 
 export const BARS = 20; // of the sparkline
 export const BAR_MS = 3000; // what one bar stands for
@@ -64,7 +64,7 @@ export class Tile {
     }
     put(this.name, shortName(tile));
     put(this.step, String(tile.step));
-    const words = `${tile.name}: ${stateWords(tile, look)}, step ${tile.step}${tile.title && tile.title !== tile.name ? `, ${tile.title}` : ""}`;
+    const words = plain(`${tile.name}: ${stateWords(tile, look)}, step ${tile.step}${tile.title && tile.title !== tile.name ? `, ${tile.title}` : ""}`);
     if (this.words !== words) {
       this.words = words;
       this.element.setAttribute("aria-label", words);
@@ -88,8 +88,8 @@ export class Tile {
 
   updateMore() {
     const { tile, more } = this;
-    put(more.title, tile.title || tile.name);
-    put(more.state, `${stateWords(tile, this.look)}${tile.driver && this.look !== "hum" ? ` · ${tile.driver.name}` : ""}`);
+    put(more.title, plain(tile.title || tile.name));
+    put(more.state, `${stateWords(tile, this.look)}${tile.driver && this.look !== "hum" ? ` · ${plain(tile.driver.name)}` : ""}`);
     if (!this.live) put(more.line, tile.line || "");
   }
 
@@ -126,7 +126,7 @@ export class Tile {
 /** The name that fits on a tile: a file's own name where the task is a path, else the sub-agent's. */
 export function shortName(tile) {
   const title = tile.title ?? "";
-  if (/^\S+\/\S+$/.test(title) || /^\S+\.\w+$/.test(title)) return title.split("/").at(-1);
+  if (/^\S+\/\S+$/.test(title) || /^\S+\.\w+$/.test(title)) return plain(title.split("/").at(-1));
   const prefix = `${tile.role}-`; // the group's heading says it already
-  return tile.parent && tile.name.startsWith(prefix) ? tile.name.slice(prefix.length) : tile.name;
+  return plain(tile.parent && tile.name.startsWith(prefix) ? tile.name.slice(prefix.length) : tile.name);
 }

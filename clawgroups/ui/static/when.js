@@ -16,6 +16,9 @@ export function when(ms, now = Date.now()) {
   return new Date(ms).getFullYear() === new Date(now).getFullYear() ? `${dayOf.format(ms)} ${clock}` : yearOf.format(ms);
 }
 
+/** The end of what began at `start`: on the same day its clock says enough. */
+export const ending = (ms, start, now = Date.now()) => (midnight(ms) === midnight(start) ? clockOf.format(ms) : when(ms, now));
+
 /** The whole time with its zone. */
 export const whole = (ms) => wholeOf.format(ms);
 

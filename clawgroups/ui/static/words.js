@@ -1,5 +1,10 @@
 // How states look and read. Colour is for what is abnormal; every look also has a word and an icon.
 
+const TURNS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g; // characters that turn the direction of what follows
+
+/** A name as it can stand in a sentence of ours: nothing in it turns the words around it. Alone it stands in <bdi>. */
+export const plain = (name) => String(name ?? "").replace(TURNS, "");
+
 export const LOOKS = {
   gen: { label: "Driving", color: "--ok", icon: "" },
   tool: { label: "In tool", color: "--tool", icon: "" },
@@ -25,7 +30,7 @@ const WAITS = {
 /** What a request is about; the name of who asks stands beside it already. */
 export function requestTitle(request) {
   const prefix = `${request.agent_name} `;
-  const rest = request.title.startsWith(prefix) ? request.title.slice(prefix.length) : request.title;
+  const rest = plain(request.title.startsWith(prefix) ? request.title.slice(prefix.length) : request.title);
   return rest.charAt(0).toUpperCase() + rest.slice(1);
 }
 
@@ -41,8 +46,8 @@ export function lookOf(tile, asked) {
 /** The state in a few words, for people and screen readers. */
 export function stateWords(tile, look) {
   if (tile.state === "handing_over") return "Handing over";
-  if (look === "hum") return `${tile.driver.name} drives`;
-  if (look === "tool") return `In tool ${tile.tool}`;
+  if (look === "hum") return `${plain(tile.driver.name)} drives`;
+  if (look === "tool") return `In tool ${plain(tile.tool)}`;
   const wait = tile.state === "waiting" ? ` ${WAITS[tile.wait] ?? ""}` : "";
   if (look === "att") return `Needs you${wait && `, waiting${wait}`}`;
   return LOOKS[look].label + wait;

@@ -33,6 +33,12 @@ DEEDS: dict[str, tuple[str, Deed]] = {
     "change a member": ("admin", lambda b, g: b.patch("/members/survey-worker", json={"skills": []})),
     "remove a member": ("admin", lambda b, g: b.delete("/members/survey-worker")),
     "test a member": ("driver", lambda b, g: b.post("/members/you/test")),
+    "look for offers": ("driver", lambda b, g: b.get("/offers")),
+    "save a template": ("driver", lambda b, g: b.post("/templates", json={"name": f"T {g}", "group": g})),
+    "rename a template": ("driver", lambda b, g: b.patch("/templates/none", json={"name": f"T {g}"})),
+    "remove a template": ("driver", lambda b, g: b.delete("/templates/none")),
+    "estimate a group": ("driver", lambda b, g: b.post("/estimate", json=NEW)),
+    "show the guide": ("driver", lambda b, g: b.put("/guide", json={"shown": True})),
     "see accounts": ("admin", lambda b, g: b.get("/accounts")),
     "add an account": ("admin", lambda b, g: b.post("/accounts", json={"sign_in_name": "?"})),
     "change an account": ("admin", lambda b, g: b.patch("/accounts/you", json={})),
@@ -40,7 +46,7 @@ DEEDS: dict[str, tuple[str, Deed]] = {
     "sign somebody out": ("admin", lambda b, g: b.post("/accounts/nobody/sign-out")),
     "make somebody's token": ("admin", lambda b, g: b.post("/accounts/nobody/tokens")),
 }
-READS = ("/status", "/groups", "/members", "/requests", "/templates", "/me", "/me/tokens")
+READS = ("/status", "/groups", "/members", "/requests", "/templates", "/guide", "/me", "/me/tokens")
 
 
 @pytest.fixture(scope="module")

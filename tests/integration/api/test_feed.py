@@ -47,6 +47,15 @@ async def test_a_viewer_gets_a_snapshot_and_then_every_change_in_numbered_batche
         assert {key: tile[key] for key in alike} == {key: shown[agent][key] for key in alike}
 
 
+async def test_who_watches_a_quiet_group_hears_that_there_is_nothing(
+    server_api: str, client: httpx.Client, folder: Path
+) -> None:
+    async with FeedViewer(server_api, make_group(client, folder, start=False)) as viewer:
+        first = await viewer.next()
+        await viewer.until(lambda: viewer.heard[-1]["t"] == "beat")
+    assert 0 < viewer.heard[-1]["at"] - first["at"] < 30_000
+
+
 async def test_what_a_person_does_is_seen_by_all_who_watch(server_api: str, client: httpx.Client, plans: Plans) -> None:
     agent = (await asyncio.to_thread(plans.talking))["id"]
     viewers = [FeedViewer(server_api, _group_of(agent)) for _ in range(12)]

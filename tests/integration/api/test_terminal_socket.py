@@ -56,6 +56,19 @@ def test_the_driver_types_and_everybody_sees_the_same_bytes(client: httpx.Client
     assert "\nto-gether-42\n" in call["end"]["content"]
 
 
+def test_half_of_a_surrogate_pair_is_typed_as_a_question_mark_and_the_runner_stays(
+    client: httpx.Client, server_api: str, taken: Json
+) -> None:
+    agent, epoch = taken["id"], taken["epoch"]
+    with TerminalViewer(server_api, agent) as driver:
+        driver.open(epoch)
+        driver.say_raw(f'{{"t": "in", "epoch": {epoch}, "text": "echo half-\\ud83d-of-$((1 + 1))\\r"}}')
+        driver.sees("half-?-of-2")
+        driver.type("echo whole-$((40 + 2))\r", epoch)
+        driver.sees("whole-42")
+    done(client.post(f"/agents/{agent}/cancel"))
+
+
 def test_who_does_not_hold_the_wheel_and_who_held_it_before_types_nothing(
     client: httpx.Client, server_api: str, taken: Json
 ) -> None:

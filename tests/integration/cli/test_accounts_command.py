@@ -90,6 +90,7 @@ def test_other_commands_need_a_token_and_act_as_its_person(guarded: ServerProces
     assert admin.startswith("claw_")
     must(claw("--token", admin, "groups", home=guarded.home))
     must(claw("groups", home=guarded.home, env={"CLAWGROUPS_TOKEN": viewer}))
+    assert "survey-worker" in must(claw("--token", viewer, "members", home=guarded.home, env={"COLUMNS": "200"}))
     refused = claw("--token", viewer, "members", "add", "person", "Pat", home=guarded.home)
     assert "As a viewer you may not change the members" in refused.stderr
     assert "Pat is" not in must(claw("--token", admin, "members", home=guarded.home))

@@ -32,19 +32,22 @@ def _edit(server: ServerProcess, *words: object) -> str:
 
 def test_a_model_is_added_with_all_its_settings_and_each_can_be_changed_and_taken_back(server: ServerProcess) -> None:
     settings = ("--context", 262144, "--max-tokens", 16000, "--temperature", 0.6, "--instant", "--price-in", 0.5,
-                "--price-cached", 0.1, "--price-out", 2.5, "--extra-body", json.dumps(EXTRA))  # fmt: skip
+                "--price-cached", 0.1, "--price-out", 2.5, "--images", "--extra-body", json.dumps(EXTRA))  # fmt: skip
     made = claw("members", "add", "model", "Kimi", "--url", "http://127.0.0.1:9/v1", "--model", "kimi", *settings,
                 "--key-env", "KIMI_KEY", "--skills", "code", home=server.home)  # fmt: skip
     assert made.returncode == 0, made.stderr
     wanted = {
         "base_url": "http://127.0.0.1:9/v1", "model": "kimi", "key_ref": "env:KIMI_KEY", "thinking": False,
         "temperature": 0.6, "max_tokens": 16000, "context": 262144, "price_in": 0.5, "price_cached": 0.1,
-        "price_out": 2.5, "extra_body": EXTRA,
+        "price_out": 2.5, "sees": True, "extra_body": EXTRA,
     }  # fmt: skip
     first = _member(server, "kimi")
     assert first["model"] == wanted
     assert "262,144 tokens" in claw("members", home=server.home, env={"COLUMNS": "200"}).stdout
 
+    _edit(server, "kimi", "--no-images")
+    assert "sees" not in _member(server, "kimi")["model"]
+    _edit(server, "kimi", "--images")
     told = _edit(server, "kimi", "--model", "kimi-k2.6", "--context", 131072, "--thinking", "--price-out", 3)
     assert told == "kimi is changed: model.context, model.model, model.price_out, model.thinking.\n"
     changed = {"model": "kimi-k2.6", "context": 131072, "thinking": True, "price_out": 3}
@@ -57,7 +60,7 @@ def test_a_model_is_added_with_all_its_settings_and_each_can_be_changed_and_take
     taken = ("mode", "temperature", "max-tokens", "context", "extra-body", "key")
     _edit(server, "kimi", *(word for what in taken for word in ("--unset", what)))
     left = {"base_url": "http://127.0.0.1:9/v1", "model": "kimi-k2.6", "price_in": 0.5, "price_cached": 0.1}
-    assert _member(server, "kimi")["model"] == left | {"price_out": 3}
+    assert _member(server, "kimi")["model"] == left | {"price_out": 3, "sees": True}
     assert claw("members", "remove", "kimi", home=server.home).returncode == 0
 
 

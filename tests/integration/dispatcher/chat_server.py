@@ -21,6 +21,8 @@ class Chat:
         self.taken: list[dict[str, Any]] = []
         self.hosts: list[str] = []
         self.over = threading.Event()
+        self.held = threading.Event()  # cleared: nothing is answered until it is set
+        self.held.set()
         self.url = ""
 
     def lines(self) -> list[str]:
@@ -38,6 +40,7 @@ def chat() -> Iterator[Chat]:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             made.hosts.append(self.headers["Host"])
             made.tries.append(body)
+            made.held.wait(30)
             answer = made.answers.pop(0) if made.answers else 200
             if answer == "silent":
                 made.over.wait(30)

@@ -201,7 +201,7 @@ class Rig:
         self, content: str = "", *calls: tuple[str, dict[str, Any]], number: int = 1, **options: Any
     ) -> Agent:
         """A person's turn at the wheel."""
-        agent = self.agent(number)
+        agent = self.agent(number, options.get("group", "rig2group"))
         asked = [(options.get("call_id", ""), name, arguments) for name, arguments in calls]
         return await self.dispatcher.people.step(
             agent.id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -156,6 +157,90 @@ async def test_a_restart_tells_nothing_again_and_goes_on_with_what_is_new(rig: R
     assert ["Second" in line for line in room.lines()] == [False, True]
 
 
+async def test_what_waited_at_a_stop_is_told_once_after_the_next_start(rig: Rig, room: Chat) -> None:
+    hook = await listening(rig, room, "task", "group_finished")
+    hook.schedule = Schedule(first_s=30.0, most_s=30.0, give_up_s=300.0)
+    room.answers = [500]
+    await asked(rig)
+    await until(lambda: hook.problem is not None)  # it waits for the next try
+    await rig.found(ZOE, group="rig3group", name="Second")  # waits behind it
+    await rig.found(ZOE, group="rig4group", name="Ended")
+    await rig.request("task", "rig4group")
+    await rig.turn("All done.", result=True, actor=ZOE.id, group="rig4group")
+    await until(lambda: rig.group("rig4group").ended_at)
+    assert room.taken == []
+    await rig.close()
+    await rig.open()
+    await until(lambda: len(room.lines()) == 3)
+    told = sorted(line.split(" · ")[0:2] for line in room.lines())
+    assert told == [
+        ["*A person's task*", "Rig"],
+        ["*A person's task*", "Second"],
+        ["*Finished*", "Ended has finished."],
+    ]
+    await until(lambda: rig.dispatcher.webhook.sent == 3)
+    for _ in range(2):  # nothing of it is told by any later start
+        await rig.close()
+        await rig.open()
+    await rig.join()
+    await rig.found(ZOE, group="rig5group", name="New")
+    await until(lambda: len(room.lines()) == 4)
+    assert "New" in room.lines()[3]
+
+
+async def test_what_is_settled_after_the_start_is_not_told_any_more(
+    rig: Rig, room: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = await listening(rig, room)
+    hook.schedule = Schedule(first_s=30.0, most_s=30.0, give_up_s=300.0)
+    room.answers = [500]
+    await asked(rig)
+    await until(lambda: hook.problem is not None)
+    await rig.found(ZOE, group="rig3group", name="Second")
+    await rig.close()
+    monkeypatch.setattr(webhook, "GATHER_S", 2.0)
+    await rig.open()
+    await rig.do(cmd.CancelGroup(), group="rig3group")
+    await until(lambda: room.taken)
+    assert ["Second" in line for line in room.lines()] == [False]
+
+
+async def test_what_was_open_before_a_kind_was_chosen_stays_untold(rig: Rig, room: Chat) -> None:
+    hook = await listening(rig, room)
+    await asked(rig, name="First")
+    await until(lambda: hook.sent == 1)
+    await hook.change({"kinds": ("group_finished",)}, LOCAL_ADMIN)
+    await rig.found(ZOE, group="rig3group", name="Before")
+    await rig.request("task", "rig3group")
+    await hook.change({"kinds": ("task",)}, LOCAL_ADMIN)
+    await rig.close()
+    await rig.open()
+    await rig.join()
+    await rig.found(ZOE, group="rig4group", name="After")
+    await until(lambda: len(room.taken) == 2)
+    assert [name for line in room.lines() for name in ("First", "Before", "After") if name in line] == [
+        "First",
+        "After",
+    ]
+
+
+async def test_a_message_on_its_way_at_a_stop_arrives_and_is_not_told_again(rig: Rig, room: Chat) -> None:
+    await listening(rig, room)
+    room.held.clear()
+    await asked(rig)
+    await until(lambda: room.tries)
+    closing = asyncio.ensure_future(rig.close())
+    await until(lambda: rig.dispatcher.desk._closing)
+    room.held.set()
+    await closing
+    assert len(room.taken) == 1
+    await rig.open()
+    await rig.join()
+    await rig.found(ZOE, group="rig3group", name="Second")
+    await until(lambda: len(room.taken) == 2)
+    assert ["Second" in line for line in room.lines()] == [False, True]
+
+
 async def test_a_private_address_needs_consent_also_by_a_name_that_means_one(rig: Rig, room: Chat) -> None:
     hook = rig.dispatcher.webhook
     with pytest.raises(Invalid, match=r"."):
@@ -180,3 +265,60 @@ async def test_a_test_message_says_how_it_went_and_no_log_holds_the_secret(
     assert await hook.test("You") == {"ok": False, "sentence": "It failed (500)."}
     assert "secret-of-the-team" not in caplog.text
     assert "secret-of-the-team" not in str(hook.view())
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".example", "xn--"])
+async def test_an_address_with_an_impossible_name_is_refused_and_one_that_is_set_already_is_said_to_be_no_use(
+    rig: Rig, room: Chat, host: str
+) -> None:
+    hook = rig.dispatcher.webhook
+    with pytest.raises(Invalid, match="no web address"):
+        await hook.change({"url": f"https://{host}/x"}, LOCAL_ADMIN)
+    assert not hook.config.url
+    hook.config = webhook.WebhookConfig(url=f"https://{host}/x", kinds=("task",))  # as an earlier version kept it
+    await asked(rig)
+    await until(lambda: hook.problem is not None)
+    assert hook.problem["given_up"]
+    assert "web address" in hook.view()["problem"]["sentence"]
+    await hook.change({"url": room.url, "private": True}, LOCAL_ADMIN)
+    await rig.found(ZOE, group="rig3group", name="Second")
+    await until(lambda: room.taken)
+
+
+@pytest.mark.parametrize("error", [UnicodeError, ValueError, OSError])
+async def test_a_name_that_cannot_be_looked_up_ends_no_try_with_an_error(
+    rig: Rig, room: Chat, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = await listening(rig, room)
+
+    async def looked_up(*_: Any, **__: Any) -> Any:
+        raise error("no")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", looked_up)
+    told = await hook.test("You")
+    assert not told["ok"]
+    assert error.__name__ in told["sentence"]
+
+
+async def test_a_message_that_breaks_is_counted_and_the_next_arrives(
+    rig: Rig, room: Chat, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    hook = await listening(rig, room)
+    post = hook._poster.post
+    broken: list[str] = []
+
+    async def posted(url: str, *args: Any, **more: Any) -> Any:
+        if not broken:
+            broken.append(url)
+            raise RuntimeError(f"a fault over {url}")
+        return await post(url, *args, **more)
+
+    monkeypatch.setattr(hook._poster, "post", posted)
+    await asked(rig, name="First")
+    await until(lambda: hook.problem is not None)
+    assert (hook.lost, hook.problem["given_up"], hook._sending) == (1, True, [])
+    assert "RuntimeError" in hook.view()["problem"]["sentence"]
+    await rig.found(ZOE, group="rig3group", name="Second")
+    await until(lambda: room.taken)
+    assert ["Second" in line for line in room.lines()] == [True]
+    assert "a message broke (RuntimeError)" in caplog.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from clawgroups.group.state import Fate
 from clawgroups.link import messages as ms
 from clawgroups.runner.sandbox import SandboxLevel
 from clawgroups.runner.terminal_flow import WINDOW
+from clawgroups.runner.terminal_record import Record
 from clawgroups.runner.tools.toolbox import Toolbox
 
 AGENT = f"g-{os.getpid()}"  # other tests run beside these, and a stop ends whatever carries the seat's mark
@@ -120,6 +122,32 @@ async def test_the_end_of_the_seat_ends_it_with_all_it_left_running_and_the_reco
     assert (end.call, end.fate) == ("t1", Fate.UNKNOWN)
     assert "setsid -f sleep 4321" in end.content
     assert "ended with the wheel" in end.content
+
+
+@pytest.mark.parametrize("cut_off", [False, True])
+async def test_the_record_of_hostile_output_is_made_beside_the_loop_that_all_seats_share(
+    desk: Desk, cut_off: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Record.told
+    threads: list[threading.Thread] = []
+
+    def noted(record: Record, ended: str) -> str:
+        threads.append(threading.current_thread())
+        return told(record, ended)
+
+    monkeypatch.setattr(Record, "told", noted)
+    await desk.open()
+    desk.type("echo a''b\r")
+    await desk.sees("ab")
+    if cut_off:
+        (end,) = (await desk.rooms.stop(AGENT)).ends
+        content = end.content
+    else:
+        desk.end()
+        content = (await desk.record()).content
+    assert "Typed:\n  echo a''b" in content
+    assert len(threads) == 1
+    assert threads[0] is not threading.current_thread()
 
 
 async def test_a_shell_that_is_kept_goes_on_under_the_next_call(desk: Desk) -> None:

@@ -53,6 +53,13 @@ def test_some_wrong_passwords_are_free_and_then_the_wait_doubles_up_to_a_limit(t
     assert max(waits) <= LONGEST_WAIT_S + 1
 
 
+def test_the_wait_stays_at_its_limit_however_often_it_was_wrong(tries: Tries, clock: Clock) -> None:
+    for _ in range(1_100):
+        clock.now += LONGEST_WAIT_S
+        assert wait_of(tries) == 0
+    assert wait_of(tries) == LONGEST_WAIT_S + 1
+
+
 def test_the_wait_is_said_in_the_sentence(tries: Tries) -> None:
     for _ in range(FREE["pair"]):
         wait_of(tries)

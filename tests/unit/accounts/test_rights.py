@@ -6,10 +6,24 @@ from collections.abc import Iterator
 
 import pytest
 
-from clawgroups.dispatcher.rights import ABOUT, DEEDS, NEEDS, ORDER, WORDS, Role, check, check_deed, least_of
+from clawgroups.dispatcher.rights import (
+    ABOUT,
+    DEEDS,
+    NEEDS,
+    ORDER,
+    WORDS,
+    Role,
+    amounts_to,
+    check,
+    check_deed,
+    least_of,
+    needs_of_answers,
+)
 from clawgroups.dispatcher.views import HOUSE
 from clawgroups.errors import Forbidden
 from clawgroups.group import commands as cmd
+from clawgroups.group.rules_requests import _HANDLERS, SCOPES
+from clawgroups.group.state import RequestKind
 from clawgroups.ledger.accounts import Account
 
 GROUP = "k3f9x2mq"
@@ -105,6 +119,24 @@ def test_no_more_than_five_are_named() -> None:
     with pytest.raises(Forbidden) as raised:
         check(Role.VIEWER, cmd.TakeOver, GROUP, many)
     assert raised.value.hint == "It needs a driver: ask Driver0, Driver1, Driver2, Driver3, Driver4 and others."
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize(("kind", "decision"), [(kind, one) for kind, found in _HANDLERS.items() for one in found])
+def test_an_answer_that_does_what_a_command_does_needs_the_right_to_that_command(
+    kind: RequestKind, decision: str, scope: str
+) -> None:
+    amounts = {
+        (RequestKind.STALL, "reassign"): cmd.Reassign,
+        (RequestKind.STALL, "fail"): cmd.CancelAgent,
+        (RequestKind.BUDGET, "raise"): cmd.ChangeLimits,
+        (RequestKind.BUDGET, "fail"): cmd.CancelGroup,
+    } | ({(RequestKind.APPROVAL, "approve"): cmd.SetPolicy} if scope == "group" else {})
+    wanted = amounts.get((kind, decision))
+    assert amounts_to(kind, decision, scope) is wanted
+    told = needs_of_answers().get(f"answer:{kind.value}:{decision}{':group' if scope == 'group' else ''}")
+    if wanted is None or kind is RequestKind.APPROVAL or scope != "group":
+        assert told == (Role.DRIVER.value if wanted else None), "pages are told the same"
 
 
 @pytest.mark.parametrize(("deed", "least"), DEEDS.items())

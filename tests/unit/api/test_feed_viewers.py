@@ -11,6 +11,8 @@ import pytest
 
 from clawgroups.dispatcher.feed import MOST_WAITING, FeedClosed, Feeds, GroupFeed, Viewer
 from clawgroups.dispatcher.live import KEEP_CHARS, LiveText
+from clawgroups.dispatcher.unsent import Unsent
+from clawgroups.errors import Forbidden
 from clawgroups.link.messages import Delta
 from clawgroups.tasks import Tasks
 
@@ -55,6 +57,10 @@ async def _snapshot(group: str) -> dict[str, Any]:
     return {"group": {"id": group}}
 
 
+def _nobody(agent: str, person: str, epoch: int) -> None:
+    raise Forbidden("Nobody drives here.")
+
+
 def _changes(group: str, feed: GroupFeed) -> dict[str, Any]:
     feed.group = False
     return {"group": {"id": group}}
@@ -67,7 +73,7 @@ async def live() -> LiveText:
 
 @pytest.fixture
 async def feeds(live: LiveText) -> AsyncIterator[Feeds]:
-    made, tasks = Feeds(live, _snapshot, _changes), Tasks()
+    made, tasks = Feeds(live, _snapshot, _changes, Unsent(_nobody)), Tasks()
     tasks.start(made.run(), name="feeds")
     yield made
     await tasks.close()

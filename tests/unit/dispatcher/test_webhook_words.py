@@ -22,10 +22,14 @@ def test_every_kind_of_request_can_be_told() -> None:
     ("words", "told"),
     [
         ("<!channel> look", "&lt;!channel&gt; look"),
-        ("<https://evil.example|the docs>", "&lt;https://evil.example|the docs&gt;"),
+        ("<https://evil.example|the docs>", f"&lt;https:{BREAK}//evil.example|the docs&gt;"),
         ("&lt;!here&gt;", "&amp;lt;!here&amp;gt;"),
         ("@all and @here", f"@{BREAK}all and @{BREAK}here"),
-        ("[the docs](https://evil.example)", f"[the docs]{BREAK}(https://evil.example)"),
+        ("[the docs](https://evil.example)", f"[the docs]{BREAK}(https:{BREAK}//evil.example)"),
+        ("see HTTPS://evil.example", f"see HTTPS:{BREAK}//evil.example"),
+        ("see www.evil.example, WWW2.evil.example", f"see www{BREAK}.evil.example, WWW2{BREAK}.evil.example"),
+        ("mailto:a and tel:110", f"mailto:{BREAK}a and tel:{BREAK}110"),
+        ("a: b, c:d, 10:30, a//b", "a: b, c:d, 10:30, a//b"),
         ("one\r\n\n# two\tthree\u2028four", "one # two three four"),
         ("a\x07b\u202ec", "abc"),
     ],
@@ -91,12 +95,22 @@ def test_public_addresses_are_public(address: str) -> None:
 @pytest.mark.parametrize(
     "url",
     ["", "hooks.example/x", "ftp://hooks.example/x", "https://", "https://me:pw@hooks.example/x", "https://10.0.0.1/x",
-     "https://[::1]/x", "http://hooks.example/x", "https://hooks.example/x\u200b"],
+     "https://[::1]/x", "http://hooks.example/x", "https://hooks.example/x\u200b", "https://a..b/x",
+     f"https://{'a' * 64}.example/x", "https://xn--/x", "https://.example/x"],
 )  # fmt: skip
 def test_what_is_no_address_is_refused_and_never_shown(url: str) -> None:
     with pytest.raises(Invalid) as caught:
         checked(f"{url}{SECRET}" if url.endswith("/x") else url, private=False)
     assert SECRET not in str(caught.value.as_dict())
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://hooks.example./x", "https://hooks_1.example/x", "https://müller.example/x", "https://xn--mller-kva.example/x",
+     f"https://{'a' * 63}.example/x", "https://[2606:4700::1111]/x"],
+)  # fmt: skip
+def test_what_may_be_a_machine_s_name_is_taken(url: str) -> None:
+    assert checked(url, private=False).scheme == "https"
 
 
 def test_consent_lets_private_addresses_in_but_no_cloud_metadata() -> None:

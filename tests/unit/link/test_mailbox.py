@@ -55,6 +55,14 @@ def _fill(mailbox: Mailbox) -> None:
         mailbox.post(step(number))
 
 
+def test_what_cannot_be_sent_takes_no_number() -> None:
+    here, there = Mailbox(), Mailbox()
+    there.take(decode(here.post(step(1))))
+    with pytest.raises(UnicodeEncodeError):
+        here.post(StepDone(agent="g-1", epoch=1, step=2, turn=Turn(content="\ud83d")))
+    assert there.take(decode(here.post(step(3)))) == step(3)
+
+
 def test_a_peer_that_takes_nothing_is_given_up_before_memory_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mailbox, "MAX_KEPT_BYTES", 1_000)
     here = Mailbox()

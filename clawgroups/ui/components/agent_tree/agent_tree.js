@@ -1,5 +1,5 @@
 // Who works for whom: an ARIA tree in which only the rows in sight are in the page, with sums over everybody below.
-import { DEEDS, bulk, touchedBy } from "/claw/bulk.js";
+import { DEEDS, bulk, touchedBy, whyNotMany } from "/claw/bulk.js";
 import { feedOf } from "/claw/feed.js";
 import { room } from "/claw/room.js";
 import { rosterOf } from "/claw/roster.js";
@@ -19,12 +19,12 @@ export default {
   template: `
     <section class="tree" aria-label="Tree of sub-agents">
       <div class="view-bar">
-        <div class="grow"><template v-if="chosen"><b class="cut">{{ chosen.name }}</b>
+        <div class="grow"><template v-if="chosen"><b class="cut"><bdi>{{ chosen.name }}</bdi></b>
           <span class="num">{{ chosen.below ? 'and ' + chosen.below + ' below' : 'has nobody below' }}</span></template>
           <span v-else class="cut">Choose a sub-agent to act on it and everybody below.</span></div>
         <div v-if="chosen" class="row" role="group" aria-label="Act on it and everybody below">
           <button v-for="act in acts" :key="act" type="button" class="btn btn-small" :class="{ 'btn-danger': act === 'cancel' }"
-                  :data-act="act" :disabled="!chosen.can[act]" @click="deed(act)">
+                  :data-act="act" :disabled="Boolean(off(act)) || !chosen.can[act]" :title="off(act) || null" @click="deed(act)">
             {{ label(act) }} <span v-if="chosen.can[act]" class="num">{{ chosen.can[act] }}</span></button>
         </div>
         <div class="row">
@@ -72,6 +72,7 @@ export default {
   },
   methods: {
     label: (act) => LABELS[act] ?? DEEDS[act].label,
+    off: whyNotMany,
     switched(view) {
       this.on = view === "tree";
       if (this.on) this.$nextTick(() => (this.rebuild(), this.select(room.selected)));
@@ -263,12 +264,12 @@ function makeRow() {
   const first = make("span", "tree-first", row);
   const twist = make("span", "tree-twist", first);
   make("i", "dot", first);
-  const name = make("b", "tree-name cut", first);
-  const title = make("span", "tree-title cut", first);
+  const name = make("bdi", "", make("b", "tree-name cut", first));
+  const title = make("bdi", "", make("span", "tree-title cut", first));
   const state = make("span", "tree-state", row);
   const icon = make("span", "tree-icon", state);
   const words = make("span", "cut", state);
-  const cell = (field) => make("span", `tree-${field} cut num`, row);
+  const cell = (field) => make("bdi", "", make("span", `tree-${field} cut num`, row));
   row.parts = { twist, name, title, icon, state: words, driver: cell("driver"), steps: cell("steps"), rate: cell("rate"), cost: cell("cost"), asked: cell("asked") };
   for (const child of row.children) child.setAttribute("aria-hidden", "true"); // the row's own label says it all
   return row;

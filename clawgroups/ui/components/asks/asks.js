@@ -1,7 +1,8 @@
 // What waits for a person here: approve, edit, deny, supply, answer. Half-written answers stay in the browser.
-import { claim, claimLine, dropClaim, letGo, whyNotAnswer } from "/claw/claims.js";
+import { beforeAnswer, claim, claimLine, dropClaim, letGo, notAnswered, whyNotAnswer } from "/claw/claims.js";
+import { ours } from "/claw/kept.js";
 import { settledWords } from "/claw/settled.js";
-import { pretty } from "/claw/words.js";
+import { plain, pretty } from "/claw/words.js";
 
 const WAITS = { asking: "waits for approval", released: "is running", children: "a sub-agent works on it", answer: "waits for an answer", unknown: "may or may not have taken effect" };
 const SHOWN = 6;
@@ -11,19 +12,19 @@ export default {
   template: `
 <div v-if="requests.length || loose.length || left.length" class="asks">
   <article v-for="one in left" :key="one.id" class="ask ask-left" :data-request="one.id">
-    <p class="ask-by" role="status">{{ one.told }}</p>
+    <p class="ask-by" role="status" dir="auto">{{ one.told }}</p>
     <div class="field"><label :for="one.id + '-left'">Your words were not sent. They stay here until you put them away.</label>
       <textarea :id="one.id + '-left'" rows="3" readonly :value="one.words"></textarea></div>
     <div class="row"><button type="button" class="btn btn-small" @click="putAway(one)">Put away</button></div>
   </article>
   <article v-for="request in requests" :key="request.id" class="ask" :data-request="request.id" :aria-labelledby="request.id + '-title'">
-    <header><span class="tag tag-attention">{{ request.kind.replace("_", " ") }}</span><h3 :id="request.id + '-title'">{{ request.title }}</h3></header>
-    <p v-if="request.detail" class="ask-detail">{{ request.detail }}</p>
+    <header><span class="tag tag-attention">{{ request.kind.replace("_", " ") }}</span><h3 :id="request.id + '-title'">{{ plain(request.title) }}</h3></header>
+    <p v-if="request.detail" class="ask-detail" dir="auto">{{ request.detail }}</p>
     <pre v-if="request.arguments && needs(request) !== 'arguments'" class="code">{{ pretty(request.arguments) }}</pre>
     <claim-line :request="request"></claim-line>
     <div v-if="needs(request)" class="field">
       <label :for="request.id + '-field'">{{ labels[needs(request)] }}</label>
-      <select v-if="needs(request) === 'member'" :id="request.id + '-field'" v-model="drafts[slot(request)]"><option v-for="member in members" :key="member.id" :value="member.id">{{ member.name }} ({{ member.kind }})</option></select>
+      <select v-if="needs(request) === 'member'" :id="request.id + '-field'" v-model="drafts[slot(request)]"><option v-for="member in members" :key="member.id" :value="member.id">{{ plain(member.name) }} ({{ member.kind }})</option></select>
       <input v-else-if="needs(request) === 'amount'" :id="request.id + '-field'" v-model="drafts[slot(request)]" inputmode="decimal">
       <textarea v-else :id="request.id + '-field'" rows="4" :class="{mono: needs(request) === 'arguments'}" v-model="drafts[slot(request)]" :aria-invalid="Boolean(wrong[request.id])"
         @input="store" @keydown.enter.ctrl.prevent="send(request)" @keydown.enter.meta.prevent="send(request)"></textarea>
@@ -32,13 +33,13 @@ export default {
     <div class="row">
       <template v-if="chosen[request.id]"><button type="button" class="btn btn-primary" data-act="send" :disabled="Boolean(no(request))" :title="no(request)" @click="send(request)">{{ chosen[request.id].label }}</button>
         <button type="button" class="btn btn-ghost" @click="choose(request, null)">Back</button></template>
-      <button v-else v-for="(choice, n) in request.choices" :key="choice.id" type="button" class="btn" :class="look(choice, n)" :data-choice="choice.id" :disabled="Boolean(no(request))" :title="no(request)"
+      <button v-else v-for="(choice, n) in request.choices" :key="choice.id" type="button" class="btn" :class="look(choice, n)" :data-choice="choice.id" :disabled="Boolean(no(request, choice.id))" :title="no(request, choice.id)"
         @click="choose(request, choice)">{{ choice.label }}{{ choice.needs ? "…" : "" }}</button>
       <span v-if="!request.choices.length" class="dim">Take over to do it, or give it to somebody else.</span>
     </div>
   </article>
   <div v-if="loose.length" class="ask-calls"><h3>Open calls of the last step</h3>
-    <ul><li v-for="call in loose.slice(0, most)" :key="call.id"><code class="mono">{{ call.name }}</code> <span class="dim">{{ waits[call.status] || call.status }}</span></li></ul>
+    <ul><li v-for="call in loose.slice(0, most)" :key="call.id"><code class="mono"><bdi>{{ call.name }}</bdi></code> <span class="dim">{{ waits[call.status] || call.status }}</span></li></ul>
     <p v-if="loose.length > most" class="dim">and {{ loose.length - most }} more</p></div>
 </div>`,
   props: { keep: String, requests: Array, calls: Array, members: Array },
@@ -67,7 +68,7 @@ export default {
   mounted() {
     this.sent = new Set();
     this.ended = {};
-    this.drafts = JSON.parse(localStorage.getItem(`claw-answers:${this.keep}`) || "{}");
+    this.drafts = JSON.parse(localStorage.getItem(ours("answers", this.keep)) || "{}");
     const open = new Set(this.requests.map((request) => request.id));
     const away = new Set(Object.keys(this.drafts).map((slot) => slot.split("/")[0]).filter((id) => !open.has(id)));
     for (const id of away) this.settle({ id, group: id.slice(0, id.lastIndexOf("-")), arguments: "" }); // while we were away
@@ -76,6 +77,7 @@ export default {
     for (const id of Object.keys(this.chosen)) letGo(id);
   },
   methods: {
+    plain,
     no: whyNotAnswer,
     async settle(request) {
       dropClaim(request.id);
@@ -98,6 +100,7 @@ export default {
     /** Our answer was not taken: the card stays as it is, or says who was faster. */
     refused(id) {
       this.sent.delete(id);
+      notAnswered(id);
       if (this.ended[id]) this.settle(this.ended[id]);
     },
     putAway(gone) {
@@ -142,14 +145,15 @@ export default {
       if (choice.needs === "amount") return Number(draft) > 0 ? "" : "A number above zero.";
       return draft.trim() || choice.id === "deny" ? "" : "This is needed.";
     },
-    emitAnswer(request, choice, draft = "") {
+    async emitAnswer(request, choice, draft = "") {
       this.sent.add(request.id);
+      await beforeAnswer(request.id);
       const field = choice.needs === "amount" ? { amount: Number(draft) } : { [choice.needs || "text"]: draft };
       this.$emit("answer", { request: request.id, decision: choice.id, ...field });
     },
     store() {
       const open = new Set([...this.requests, ...this.left].map((request) => request.id));
-      localStorage.setItem(`claw-answers:${this.keep}`, JSON.stringify(Object.fromEntries(Object.entries(this.drafts).filter(([slot]) => open.has(slot.split("/")[0])))));
+      localStorage.setItem(ours("answers", this.keep), JSON.stringify(Object.fromEntries(Object.entries(this.drafts).filter(([slot]) => open.has(slot.split("/")[0])))));
     },
   },
 };

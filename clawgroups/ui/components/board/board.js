@@ -2,8 +2,8 @@
 import { me } from "/claw/me.js";
 import { causesOf, sameWords } from "/claw/rank.js";
 import { onSnoozed } from "/claw/snooze.js";
-import { GROUP_STATUS, LOOKS, ORDER, REQUEST_KINDS, money, plural, short, whole as number } from "/claw/words.js";
-import { span, when, whole } from "/claw/when.js";
+import { GROUP_STATUS, LOOKS, ORDER, REQUEST_KINDS, money, plain, plural, short, whole as number } from "/claw/words.js";
+import { ending, span, when, whole } from "/claw/when.js";
 
 const FIRST_REQUESTS = 5;
 const MANY = 6;
@@ -13,17 +13,17 @@ const FILTERS = [["all", "All"], ["under", "Under way"], ["needs", "Needs you"],
 const ABNORMAL = ["att", "bad", "hum"];
 
 export default {
-  props: { folder: String },
+  props: { folder: String, guided: Boolean },
   emits: ["older"],
   template: `
 <div class="board">
   <div v-if="failed" class="board-failed" role="alert"><strong>{{ failed.sentence }}</strong> <span>{{ failed.hint }}</span></div>
   <div v-if="!loaded" class="board-loading" aria-busy="true" aria-label="Groups are being read"><div v-for="n in 4" :key="n" class="skeleton"></div></div>
-  <section v-else-if="!order.length" class="board-none">
-    <img src="/claw/icon.svg" alt="" width="52" height="52">
+  <section v-else-if="!order.length" class="board-none" :class="{ 'board-guided': guided }">
+    <img v-if="!guided" src="/claw/icon.svg" alt="" width="52" height="52">
     <h2>No groups yet</h2>
     <p>A group is a goal, a conductor who splits it into tasks, and up to 300 sub-agents who do them while you watch. You can take the wheel of any of them.</p>
-    <ul class="board-ways">
+    <ul v-if="!guided" class="board-ways">
       <li><a class="board-way board-way-first" href="/new?template=survey"><strong>Survey a folder</strong><span>Works right away: bundled programs read <bdi class="mono">{{ folder }}</bdi>, or any other folder, and write a report.</span><b>Start here</b></a></li>
       <li><a class="board-way" href="/members"><strong>Bring in a model</strong><span>Kimi or any OpenAI-compatible endpoint, here or elsewhere; your own programs and people, too.</span><b>To the members</b></a></li>
       <li><a class="board-way" href="/new?template=goal"><strong>A goal of your own</strong><span>Say what is to be reached; a model, a person or a program of yours conducts.</span><b>New group</b></a></li>
@@ -41,7 +41,7 @@ export default {
       <ol>
         <li v-for="{ key, r, all } in firstAsked" :key="key"><a class="board-ask" :href="askHref(r)" :data-request="r.id">
           <span class="tag" :class="kind(r).tag">{{ kind(r).label }}</span>
-          <span class="board-ask-title" dir="auto">{{ r.title || kind(r).label }}</span>
+          <span class="board-ask-title" dir="auto">{{ plain(r.title) || kind(r).label }}</span>
           <span class="board-ask-who"><template v-if="all.length > 1">{{ sameWords(all) }}</template><bdi v-else>{{ r.agent_name }}</bdi> in <bdi>{{ r.group_name }}</bdi><template v-if="r.assigned && all.length === 1"> · <bdi>{{ r.assigned === me ? "you have" : r.assigned_name + " has" }}</bdi> it</template><template v-if="r.blocked > 1"> · {{ plural(r.blocked - 1, "other waits", "others wait") }}</template></span>
           <time class="num" :datetime="iso(r.opened_at)" :title="whole(r.opened_at)">{{ span(now - r.opened_at) }}</time>
         </a></li>
@@ -66,7 +66,7 @@ export default {
             <span class="board-counts"><span v-for="p in parts(g)" :key="p.look" :class="{ 'board-loud': abnormal(p.look) }" :data-look="p.look"><i class="dot" aria-hidden="true"></i>{{ p.count }} {{ p.label }}</span><span v-if="!g.agents">no sub-agents yet</span></span></span>
           <span class="board-num"><b class="num">{{ short(g.steps) }}</b><span>{{ g.steps === 1 ? "step" : "steps" }}</span></span>
           <span class="board-num"><b class="num">{{ g.cost ? money(g.cost) : "–" }}</b><span>cost</span></span>
-          <span class="board-when"><b v-if="g.started_at"><time :datetime="iso(g.started_at)" :title="'Started ' + whole(g.started_at)">{{ when(g.started_at, now) }}</time><template v-if="g.ended_at"> – <time :datetime="iso(g.ended_at)" :title="'Ended ' + whole(g.ended_at)">{{ when(g.ended_at, now) }}</time></template></b>
+          <span class="board-when"><b v-if="g.started_at"><time :datetime="iso(g.started_at)" :title="'Started ' + whole(g.started_at)">{{ when(g.started_at, now) }}</time><template v-if="g.ended_at"> – <time :datetime="iso(g.ended_at)" :title="'Ended ' + whole(g.ended_at)">{{ ending(g.ended_at, g.started_at, now) }}</time></template></b>
             <b v-else><time :datetime="iso(g.created_at)" :title="'Made ' + whole(g.created_at)">{{ when(g.created_at, now) }}</time></b>
             <span>{{ lasted(g) }}</span></span>
         </a></li>
@@ -132,7 +132,7 @@ export default {
     this.stop();
   },
   methods: {
-    when, whole, span, short, money, plural, sameWords,
+    ending, when, whole, span, short, money, plain, plural, sameWords,
     iso: (ms) => new Date(ms).toISOString(),
     kind: (r) => REQUEST_KINDS[r.kind] ?? { label: r.kind, tag: "", weight: 1 },
     status: (g) => GROUP_STATUS[g.status] ?? { label: g.status, tag: "" },

@@ -18,11 +18,15 @@ class Board(Element, component="board.js"):
         super().__init__()
         own_style(self, __file__)
         self._props["folder"] = folder
+        self._props["guided"] = False
         self._told: dict[str, dict[str, Any]] = {}
         self._requests: list[dict[str, Any]] | None = None
 
-    def show(self, overview: dict[str, Any]) -> None:
-        """Tells the browser what is new since the last time."""
+    def show(self, overview: dict[str, Any], *, guided: bool = False) -> None:
+        """Tells the browser what is new since the last time. ``guided``: the guide says how to begin."""
+        if self._props["guided"] != guided:
+            self._props["guided"] = guided
+            self.update()
         cards = {card["id"]: card for card in overview["groups"]}
         changed = [card for card in cards.values() if self._told.get(card["id"]) != card]
         order = list(cards) if list(cards) != list(self._told) else None

@@ -4,10 +4,10 @@ const SHOWN = 4000; // lines
 export default {
   template: `
 <section v-if="title" class="diff" :aria-label="title">
-  <header><h3 class="mono">{{ title }}</h3><span v-if="isDiff" class="num"><b class="add">+{{ added }}</b> <b class="cut-line">−{{ removed }}</b></span></header>
+  <header><h3 class="mono"><bdi>{{ title }}</bdi></h3><span v-if="isDiff" class="num"><b class="add">+{{ added }}</b> <b class="cut-line">−{{ removed }}</b></span></header>
   <p v-if="note" class="diff-note">{{ note }}</p>
   <div class="diff-body mono" tabindex="0"><div v-for="(line, n) in lines" :key="n" class="diff-line" :class="line.tone"><span
-    class="diff-no" aria-hidden="true">{{ line.no }}</span><span class="diff-text">{{ line.text || " " }}</span></div></div>
+    class="diff-no" aria-hidden="true">{{ line.no }}</span><bdi class="diff-text">{{ line.text || " " }}</bdi></div></div>
   <p v-if="more" class="diff-note">{{ more.toLocaleString() }} more lines are not shown.</p>
 </section>`,
   props: { title: String, text: String, note: String, isDiff: Boolean },

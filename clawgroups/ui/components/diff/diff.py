@@ -29,6 +29,13 @@ def of_file(diff: str, path: str) -> str:
     parts = ("\n" + diff).split("\ndiff --git ")[1:]
     for part in parts:
         head = part.split("\n", 1)[0]
-        if head.endswith(f" b/{path}"):
+        if head.endswith((f" b/{path}", f' "b/{_quoted(path)}"')):
             return f"diff --git {part}"
     return ""
+
+
+def _quoted(path: str) -> str:
+    """As git writes a name that is not plain ASCII: what is special, and each byte beyond it, behind a backslash."""
+    special = {ord('"'): '\\"', ord("\\"): "\\\\", 9: "\\t", 10: "\\n", 13: "\\r"}
+    plain = (special.get(byte, chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}") for byte in path.encode())
+    return "".join(plain)

@@ -11,7 +11,7 @@ import { whyNot } from "/claw/me.js";
 import { ME, room } from "/claw/room.js";
 import { resultOf, stepsOf } from "/claw/steps.js";
 import { sayError } from "/claw/say.js";
-import { LOOKS, REQUEST_KINDS, argumentLines, bytes, clock, lookOf, requestTitle, money, short, stateWords, time } from "/claw/words.js";
+import { LOOKS, REQUEST_KINDS, argumentLines, bytes, clock, lookOf, plain, requestTitle, money, short, stateWords, time } from "/claw/words.js";
 import { when } from "/claw/when.js";
 import { TEMPLATE } from "/claw/drawer_template.js";
 
@@ -58,15 +58,15 @@ export default {
     },
     composerNote() {
       if (whyNot("SteerAgent")) return whyNot("SteerAgent");
-      if (this.ended) return `${this.tile.name} has ended; your words were not sent.`;
-      if (this.held) return `${this.tile.driver.name} drives now; your words were not sent.`;
+      if (this.ended) return `${plain(this.tile.name)} has ended; your words were not sent.`;
+      if (this.held) return `${plain(this.tile.driver.name)} drives now; your words were not sent.`;
       const queued = this.detail?.steers.length;
       return queued ? `${queued} queued` : "It is read at the next step; nothing is interrupted.";
     },
     silence() {
       if (this.held) return this.mine ? "You are at the wheel." : "A person is at the wheel.";
       if (this.look === "gen") return "No words yet.";
-      return this.look === "tool" ? `${this.tile.tool} runs; its words come when it is done.` : "Nothing under way.";
+      return this.look === "tool" ? `${plain(this.tile.tool)} runs; its words come when it is done.` : "Nothing under way.";
     },
   },
   watch: {
@@ -99,7 +99,7 @@ export default {
     this.feed.look("");
   },
   methods: {
-    argumentLines, requestTitle, bytes, clock, money, short, time, when, buttonsOf,
+    argumentLines, requestTitle, bytes, clock, money, plain, short, time, when, buttonsOf,
     kind: (r) => REQUEST_KINDS[r.kind] ?? { label: r.kind, tag: "" },
     color: (look) => `var(${LOOKS[look]?.color ?? "--dim"})`,
     off: whyNot,

@@ -1,5 +1,6 @@
 // One file of a workspace in CodeMirror. Words that are not saved stay in the browser, each file's by itself.
 import { Compartment, EditorState, EditorView, basicSetup, defaultHighlightStyle, keymap, languages, LanguageDescription, oneDarkHighlightStyle, syntaxHighlighting } from "nicegui-codemirror";
+import { ours } from "/claw/kept.js";
 
 const PAUSE_MS = 250;
 const PATIENCE_MS = 30000; // then it may be tried again
@@ -9,19 +10,19 @@ const tone = (line) => ({ "+": "add", "-": "cut-line", "@": "at" })[line[0]] || 
 export default {
   template: `
 <section class="ed-room">
-  <p v-for="path in left" :key="path" class="ed-note attention" role="status">Unsaved words of yours for <b class="mono">{{ path }}</b> are kept in this browser.
+  <p v-for="path in left" :key="path" class="ed-note attention" role="status">Unsaved words of yours for <b class="mono"><bdi>{{ path }}</bdi></b> are kept in this browser.
     <button type="button" class="btn btn-small" @click="$emit('want', {path})">Open it</button></p>
   <div v-show="file" class="ed" :aria-label="file ? 'Editor of ' + file.path : null" role="group" :data-state="state">
-    <div class="ed-head"><h3 class="mono">{{ file?.path }}</h3>
+    <div class="ed-head"><h3 class="mono"><bdi>{{ file?.path }}</bdi></h3>
       <span class="ed-state" :class="'is-' + state" role="status">{{ told }}</span>
       <button v-if="state === 'dirty' || state === 'conflict'" type="button" class="btn btn-small" data-act="drop" @click="drop">Put my words away</button>
-      <button v-if="!fixed" type="button" class="btn btn-small btn-primary" data-act="save" :disabled="!canSave" @click="save">Save<span class="kbd" aria-hidden="true">Ctrl S</span></button>
+      <button v-if="!fixed" type="button" class="btn btn-small btn-primary" data-act="save" :disabled="!canSave" :title="off || null" @click="save">Save<span class="kbd" aria-hidden="true">Ctrl S</span></button>
       <button type="button" class="btn btn-small" data-act="close" @click="$emit('shut')">Close</button></div>
     <p v-if="fixed" class="ed-note">{{ fixed }}{{ file?.truncated ? " Only its beginning is shown." : "" }}</p>
     <p v-else-if="off && ['dirty', 'conflict'].includes(state)" class="ed-note">{{ off }} Your words are kept in this browser.</p>
     <p v-if="problem" class="ed-note bad" role="alert">{{ problem }}</p>
     <p v-if="state === 'conflict'" class="ed-note attention" role="alert">{{ clash.gone ? "The file was deleted" : "The file was changed" }} by something else since you began. This is how yours differs from what stands there now:
-      <button type="button" class="btn btn-small" data-act="over" :disabled="Boolean(off)" @click="over">Save mine over it</button></p>
+      <button type="button" class="btn btn-small" data-act="over" :disabled="Boolean(off)" :title="off || null" @click="over">Save mine over it</button></p>
     <pre v-if="state === 'conflict'" class="ed-diff" tabindex="0" aria-label="Difference"><span v-for="(line, n) in clash.lines" :key="n" :class="tone(line)">{{ line + "\\n" }}</span></pre>
     <p v-else-if="moved" class="ed-note attention" role="status">{{ moved }}</p>
     <div ref="body" class="ed-body"></div>
@@ -81,7 +82,7 @@ export default {
   methods: {
     tone,
     key(path) {
-      return `claw-file:${this.keep}:${path}`;
+      return ours("file", `${this.keep}:${path}`);
     },
     draftOf(path) {
       const kept = localStorage.getItem(this.key(path));

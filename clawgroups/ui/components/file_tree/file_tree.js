@@ -1,13 +1,13 @@
 // The folders of a workspace, asked for as they are opened. One flat list of rows, so that arrows just go up and down.
 export default {
   template: `
-<ul class="ws-tree" role="tree" aria-label="Workspace" @keydown="key">
+<ul class="ws-tree" :role="items.length ? 'tree' : null" aria-label="Workspace" @keydown="key">
   <template v-for="(row, n) in rows" :key="row.path + row.kind">
-    <li v-if="row.kind === 'note'" class="ws-note" :class="{bad: row.bad}" role="none" :style="{'--deep': row.deep}">{{ row.name }}</li>
+    <li v-if="row.kind === 'note'" class="ws-note" :class="{bad: row.bad}" :role="items.length ? 'none' : null" :style="{'--deep': row.deep}">{{ row.name }}</li>
     <li v-else class="ws-row" :class="{'is-folder': row.folder}" role="treeitem" :data-path="row.path" :style="{'--deep': row.deep}" :aria-level="row.deep + 1"
       :aria-expanded="row.folder ? Boolean(unfolded[row.path]) : null" :aria-selected="row.path === opened" :tabindex="row.path === here ? 0 : -1"
       @click="act(row)" @focus="at = row.path"><span class="ws-fold" aria-hidden="true">{{ row.folder ? (unfolded[row.path] ? "▾" : "▸") : "" }}</span>
-      <span class="ws-name mono">{{ row.name }}{{ row.folder ? "/" : "" }}</span><span v-if="!row.folder" class="num dim">{{ size(row) }}</span></li>
+      <span class="ws-name mono"><bdi>{{ row.name }}</bdi>{{ row.folder ? "/" : "" }}</span><span v-if="!row.folder" class="num dim">{{ size(row) }}</span></li>
   </template>
 </ul>`,
   props: { opened: String, turn: Number },

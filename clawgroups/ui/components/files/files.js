@@ -12,10 +12,10 @@ export default {
     <h4>{{ changed.length ? changed.length + " changed " + since : "Nothing changed " + since }}</h4>
     <ul v-if="changed.length"><li v-for="file in changed" :key="file.path"><button type="button" class="files-item" :class="'is-' + file.status"
       :aria-pressed="file.path === opened" @click="open(file, file.status !== 'same')"><b class="files-mark" :title="file.status">{{ mark(file) }}</b>
-      <span class="mono files-path">{{ file.path }}</span><span class="num dim">{{ size(file) }}</span></button></li></ul>
+      <span class="mono files-path"><bdi>{{ file.path }}</bdi></span><span class="num dim">{{ size(file) }}</span></button></li></ul>
     <h4 v-if="word.trim() && rest.length">Others by that name<span class="dim"> {{ rest.length }}</span></h4>
     <ul v-if="word.trim()"><li v-for="file in rest.slice(0, most)" :key="file.path"><button type="button" class="files-item" :aria-pressed="file.path === opened"
-      @click="open(file, false)"><b class="files-mark"></b><span class="mono files-path">{{ file.path }}</span><span class="num dim">{{ size(file) }}</span></button></li></ul>
+      @click="open(file, false)"><b class="files-mark"></b><span class="mono files-path"><bdi>{{ file.path }}</bdi></span><span class="num dim">{{ size(file) }}</span></button></li></ul>
     <p v-if="word.trim() && rest.length > most" class="files-note">{{ rest.length - most }} more; narrow them by a word.</p>
     <p v-if="!files.length" class="files-note">The workspace is empty. The group's folder is at source/.</p>
   </template>

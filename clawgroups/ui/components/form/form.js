@@ -1,6 +1,8 @@
 // A form from a declaration: draws the fields, keeps the draft, sends it, and puts each refusal at its field.
 import { api } from "/claw/api.js";
+import { Estimate } from "/claw/estimate.js";
 import { bodyOf, brief, fieldOf, fitting, fresh, headed, problemOf, shown, splitCommand } from "/claw/form.js";
+import { ours } from "/claw/kept.js";
 
 const CHECK_MS = 350;
 const KEEP_MS = 200;
@@ -16,7 +18,7 @@ export default {
       <summary v-if="s.folded" class="form-fold"><span class="form-title">{{ s.title }}</span><span class="form-gist">{{ gist(s) }}</span></summary>
       <h2 v-else-if="s.title && sections.length > 1" class="form-title">{{ s.title }}</h2>
       <p v-if="s.about" class="form-said">{{ s.about }} <a v-if="s.link" :href="s.link">{{ s.link_words }}</a></p>
-      <div class="form-grid">
+      <div v-if="s.inputs.length" class="form-grid">
         <template v-for="f in s.inputs" :key="f.name">
           <div v-if="isShown(f)" class="field form-field" :class="['form-is-' + f.kind, { 'form-wide': f.wide || wide(f) }]" :data-field="f.name">
             <fieldset v-if="f.kind === 'pick'" class="form-picks" :aria-describedby="about(f)">
@@ -68,6 +70,12 @@ export default {
   <div class="form-end" :class="{ card: summary }">
     <template v-if="summary"><h2 class="form-title">{{ summary }}</h2>
       <dl class="form-brief"><div v-for="b in briefs" :key="b.name"><dt>{{ b.term }}</dt><dd :title="b.words" dir="auto">{{ b.words }}</dd></div></dl></template>
+    <section v-if="estimate" class="form-guess" aria-labelledby="form-guess" :aria-busy="String(guess.busy)">
+      <h2 id="form-guess" class="form-title">Estimate</h2>
+      <div role="status"><p class="form-guess-sum" :class="{ 'form-guess-none': !guess.answer?.known }">{{ guessed }}</p>
+        <template v-if="guess.answer"><p v-if="guess.answer.agents_from || guess.answer.from" class="form-guess-from">{{ [guess.answer.agents_from && "For " + guess.answer.agents_from + ".", guess.answer.from].filter(Boolean).join(" ") }}</p>
+          <ul v-if="guessNotes.length" class="form-guess-notes"><li v-for="n in guessNotes" :key="n">{{ n }}</li></ul></template></div>
+    </section>
     <label v-for="f in last" :key="f.name" class="form-check" :for="id(f)"><input type="checkbox" :id="id(f)" v-model="values[f.name]" @change="changed(f)"><span>{{ f.label }}</span></label>
     <p v-if="failed" class="form-failed" role="alert"><strong>{{ failed.sentence }}</strong> <span>{{ failed.hint }}</span></p>
     <div class="row form-acts">
@@ -79,10 +87,19 @@ export default {
     <div role="status" aria-live="polite"><p v-if="told" class="form-told" :class="told.ok ? 'form-told-ok' : 'form-told-bad'"><strong>{{ told.sentence }}</strong> <span>{{ told.hint }}</span></p></div>
   </div>
 </form>`,
-  props: { keep: String, sections: Array, post: String, send: String, sends: Object, goto: String, fixed: Object, acts: Array, summary: String },
+  props: { keep: String, sections: Array, post: String, send: String, sends: Object, goto: String, fixed: Object, acts: Array, summary: String, estimate: String },
   emits: ["check", "act", "done"],
-  data: () => ({ values: {}, wrong: {}, note: {}, suggested: {}, opened: {}, busy: false, acting: "", touched: false, failed: null, told: null }),
+  data: () => ({ values: {}, wrong: {}, note: {}, suggested: {}, opened: {}, busy: false, acting: "", touched: false, failed: null, told: null, guess: { busy: true, answer: null, problem: "" } }),
   computed: {
+    guessed() {
+      const { answer, problem } = this.guess;
+      if (problem) return problem;
+      if (!answer) return "Looking at what the record knows…";
+      return answer.known && answer.each ? `${answer.sentence} for each sub-agent` : answer.sentence;
+    },
+    guessNotes() {
+      return [...this.guess.answer.notes, ...this.guess.answer.bounds];
+    },
     all() {
       return this.sections.flatMap((section) => section.inputs);
     },
@@ -109,8 +126,12 @@ export default {
   mounted() {
     this.$nextTick(() => this.checkAll());
     addEventListener("pageshow", this.back);
+    if (!this.estimate) return;
+    this.asking = new Estimate(this.estimate, (told) => Object.assign(this.guess, told));
+    this.$watch(() => [this.values, this.suggested], () => this.guessAnew(), { deep: true, immediate: true });
   },
   unmounted() {
+    this.asking?.stop();
     clearTimeout(this.checking);
     clearTimeout(this.keeping);
     removeEventListener("pageshow", this.back);
@@ -200,6 +221,12 @@ export default {
       this.$el.querySelector("input, textarea, select")?.focus();
     },
 
+    guessAnew() {
+      const bad = this.inputs.filter((f) => f.kind === "number" && problemOf(f, this.values[f.name])).map((f) => f.label);
+      const wrong = bad.length ? `The estimate waits: ${bad.join(", ")} needs another look.` : "";
+      this.asking.ask(bodyOf(this.inputs, this.values, this.suggested, this.fixed), wrong);
+    },
+
     // --- what is wrong --------------------------------------------------------------------------------
     look(except = []) {
       const bad = this.inputs.filter((f) => {
@@ -277,9 +304,12 @@ export default {
     back(event) {
       if (event.persisted) this.free();
     },
+    key() {
+      return ours("form", this.keep);
+    },
     kept() {
       try {
-        return JSON.parse(localStorage.getItem(`claw-form:${this.keep}`)) ?? {};
+        return JSON.parse(localStorage.getItem(this.key())) ?? {};
       } catch {
         return {};
       }
@@ -295,11 +325,11 @@ export default {
         const same = JSON.stringify(this.values[f.name]) === JSON.stringify(fresh(f));
         if (f.kind !== "secret" && !same) kept[f.name] = this.values[f.name];
       }
-      localStorage.setItem(`claw-form:${this.keep}`, JSON.stringify(kept));
+      localStorage.setItem(this.key(), JSON.stringify(kept));
     },
     forget() {
       clearTimeout(this.keeping);
-      localStorage.removeItem(`claw-form:${this.keep}`);
+      localStorage.removeItem(this.key());
       this.touched = false;
     },
     reset() {

@@ -40,7 +40,7 @@ class Input(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     ``raw``: the value is JSON; ``aside``: it goes into no body; ``need``: what is said when it is empty;
     ``check``: the page is asked about every value (see ``Form.on_check``); ``when``: shown only while those fields
-    have one of these values; ``brief``: its line in the summary; ``zero``: what 0 means;
+    have one of these values; ``brief``: its line in the summary; ``zero``: what 0, or nothing, means;
     ``before``: put before the value in the body.
     """
 
@@ -108,6 +108,7 @@ class Form(Element, component="form.js"):
     It is sent as ``POST post``. ``goto`` is where the page goes then (``/groups/{id}``); without it see ``on_done``.
     ``sends``: label of the button, and others by a check field's name (``{"start": "Create and start"}``).
     ``fixed``: what is always in the body. ``summary``: its title, for a form with a column of its own.
+    ``estimate``: where the API says what the body may cost; asked again as the form changes.
     """
 
     def __init__(
@@ -122,6 +123,7 @@ class Form(Element, component="form.js"):
         fixed: Mapping[str, Any] | None = None,
         acts: Sequence[Act] = (),
         summary: str = "",
+        estimate: str = "",
     ) -> None:
         super().__init__()
         own_style(self, __file__)
@@ -134,6 +136,7 @@ class Form(Element, component="form.js"):
         self._props["fixed"] = dict(fixed or {})
         self._props["acts"] = msgspec.to_builtins(list(acts))
         self._props["summary"] = summary
+        self._props["estimate"] = estimate
 
     def on_check(self, callback: OnCheck) -> None:
         """Called with name, value and all values of a field that is to be checked; answer with ``told``."""

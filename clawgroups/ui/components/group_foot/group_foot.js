@@ -1,5 +1,7 @@
 // How true is what I see? Also hears the house's state, so that one line says it all.
+import { saveTemplate } from "/claw/deeds.js";
 import { feedOf } from "/claw/feed.js";
+import { whyNot } from "/claw/me.js";
 import { room } from "/claw/room.js";
 import { plural, whole } from "/claw/words.js";
 
@@ -14,9 +16,10 @@ export default {
       <span class="gfoot-wide"><kbd class="kbd">T</kbd> take over</span>
       <span class="gfoot-wide"><kbd class="kbd">P</kbd> pause</span>
       <span class="gfoot-wide"><kbd class="kbd">?</kbd> all keys</span>
+      <button v-if="known" type="button" class="gfoot-act" :disabled="!!off('CreateGroup')" :title="off('CreateGroup')" @click="save">Save as a template…</button>
       <span class="gfoot-state num" :class="'gfoot-' + look" role="status"><i class="dot" aria-hidden="true"></i>{{ words }}</span>
     </footer>`,
-  data: () => ({ total: 0, matching: null, behind: 0, phase: "connecting", status: "" }),
+  data: () => ({ total: 0, matching: null, behind: 0, phase: "connecting", status: "", known: false }),
   computed: {
     count() {
       if (this.matching !== null && this.matching < this.total) return `${whole(this.matching)} of ${plural(this.total, "sub-agent")}`;
@@ -52,12 +55,17 @@ export default {
     clearInterval(this.timer);
   },
   methods: {
+    off: whyNot,
+    save() {
+      return saveTemplate(this.feed.state.group);
+    },
     read() {
       const { tiles, behind, phase, group } = this.feed.state;
       this.total = tiles.size;
       this.behind = this.behind ? 0.7 * this.behind + 0.3 * behind : behind;
       this.phase = phase;
       this.status = group?.status ?? "";
+      this.known = Boolean(group);
     },
   },
 };

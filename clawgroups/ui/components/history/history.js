@@ -4,7 +4,7 @@ import { ExportLinks } from "/claw/exports.js";
 import { onKey } from "/claw/keys.js";
 import { EMPTY, addressOf, count, fromAddress, queryOf } from "/claw/history_filters.js";
 import { GROUP_STATUS, money, plural, short, whole as number } from "/claw/words.js";
-import { span, when, whole } from "/claw/when.js";
+import { ending, span, when, whole } from "/claw/when.js";
 
 const PAGE = 25;
 const TYPED_MS = 350;
@@ -62,7 +62,7 @@ export default {
         <div><dt title="The longest chain of steps that had to wait for each other">Critical steps</dt><dd class="num">{{ short(run.critical) }}</dd></div>
         <div><dt>Cost</dt><dd class="num">{{ run.cost ? money(run.cost) : "–" }}</dd></div>
         <div><dt>Started</dt><dd><time v-if="run.started_at" :datetime="iso(run.started_at)" :title="whole(run.started_at)">{{ when(run.started_at) }}</time><template v-else>–</template></dd></div>
-        <div><dt>Ended</dt><dd><time v-if="run.ended_at" :datetime="iso(run.ended_at)" :title="whole(run.ended_at)">{{ when(run.ended_at) }}</time><template v-else>–</template></dd></div>
+        <div><dt>Ended</dt><dd><time v-if="run.ended_at" :datetime="iso(run.ended_at)" :title="whole(run.ended_at)">{{ ending(run.ended_at, run.started_at ?? run.ended_at) }}</time><template v-else>–</template></dd></div>
         <div><dt>Lasted</dt><dd class="num">{{ lasted(run) }}</dd></div>
       </dl>
       <ul v-if="run.hits && run.hits.length" class="past-hits" :aria-label="'Where the words stand in ' + run.name">
@@ -124,7 +124,7 @@ export default {
     clearTimeout(this.typing);
   },
   methods: {
-    plural, short, money, number, when, whole,
+    plural, short, money, number, ending, when, whole,
     iso: (ms) => new Date(ms).toISOString(),
     ended: (run) => ENDED.includes(run.status),
     state: (run) => GROUP_STATUS[run.status] ?? { label: run.status, tag: "" },

@@ -12,12 +12,13 @@ import { forget, keep, kept, keptUnder } from "/claw/kept.js";
 import { onKey } from "/claw/keys.js";
 import { whyNot } from "/claw/me.js";
 import { causesOf, sameWords } from "/claw/rank.js";
+import { hintWanted, putHintAway, setNotify } from "/claw/notify.js";
 import { room } from "/claw/room.js";
 import { settledWords } from "/claw/settled.js";
 import { say } from "/claw/say.js";
 import { SNOOZES, forgetSnoozed, onSnoozed, snooze, wake } from "/claw/snooze.js";
 import { span } from "/claw/when.js";
-import { REQUEST_KINDS, argumentGist, argumentLines, clock, requestTitle } from "/claw/words.js";
+import { REQUEST_KINDS, argumentGist, argumentLines, clock, plain, requestTitle } from "/claw/words.js";
 
 const NARROW = "(max-width: 700px)"; // where the drawer would cover the inbox
 const PAGE = 50; // rows shown at first, and how many more at a time
@@ -31,6 +32,7 @@ export default {
   data: () => ({
     items: [], causes: [], loaded: false, open: null, now: Date.now(), drafts: {}, busy: null, taken: {}, settled: {}, status: "", off: whyNot("AnswerRequest"),
     tab: "open", shown: PAGE, page: PAGE, unfolded: {}, picked: {}, until: {}, closings: 0,
+    hint: hintWanted(),
   }),
   computed: {
     /** Everything in the order of its causes, which changes only when something opens or closes. */
@@ -66,6 +68,19 @@ export default {
       if (before) letGo(before);
     },
   },
+  beforeUpdate() {
+    const item = document.activeElement?.closest?.(".inbox-list > li");
+    this.held = item && this.$el.contains(item) ? { item, at: document.activeElement, index: [...item.parentElement.children].indexOf(item) } : null;
+  },
+  /** An item that moves, or goes, may not take the keyboard with it. */
+  updated() {
+    const held = this.held;
+    if (!held || (document.activeElement && document.activeElement !== document.body)) return;
+    const items = this.$el.querySelectorAll(".inbox-list > li");
+    const next = held.item.isConnected ? held.item : items[Math.min(held.index, items.length - 1)];
+    const target = held.at.isConnected ? held.at : next?.querySelector(".item-name, button");
+    target?.focus({ preventScroll: true });
+  },
   mounted() {
     this.feed = feedOf(this.groupId);
     const step = (by) => () => this.step(by);
@@ -95,7 +110,7 @@ export default {
     harmful: (choice) => ["deny", "reject", "fail"].includes(choice.id),
     sameTitle: (r) => (r.kind === "question" ? r.detail || r.title : requestTitle(r)),
     names(all) {
-      const names = [...new Set(all.map((r) => r.agent_name))];
+      const names = [...new Set(all.map((r) => plain(r.agent_name)))];
       const others = all.filter(isAnothers).length;
       const text = names.length > NAMED ? `${names.slice(0, NAMED).join(", ")} and ${names.length - NAMED} more` : names.join(", ");
       return others ? `${text} · other people have ${others}` : text;
@@ -111,7 +126,7 @@ export default {
       return others > 0 ? `${others} other${others === 1 ? "" : "s"} wait${others === 1 ? "s" : ""} on this.` : "";
     },
     code(r) {
-      if (!r.tool || ["question", "budget", "task"].includes(r.kind)) return "";
+      if (!r.tool || ["question", "budget", "task", "stall"].includes(r.kind)) return "";
       return r.id === this.open ? `${r.tool}\n${argumentLines(r.arguments)}` : argumentGist(r.arguments);
     },
     hear(message) {
@@ -140,7 +155,7 @@ export default {
       this.picked = Object.fromEntries(Object.keys(this.picked).filter((id) => requests.has(id)).map((id) => [id, true]));
       forgetSnoozed(this.groupId, requests);
       for (const r of requests.values()) this.drafts[r.id] ??= kept(`answer:${r.id}`);
-      if (!this.loaded) this.recall();
+      if (!this.recalled) this.recall();
       this.loaded = true;
       this.status = group.status;
       this.now = this.feed.now();
@@ -167,9 +182,16 @@ export default {
     async recall() {
       const ids = new Set(keptUnder(`answer:${this.groupId}-`).map((rest) => `${this.groupId}-${rest}`));
       for (const id of this.feed.state.requests.keys()) ids.delete(id);
+      this.recalled = true;
       if (!ids.size) return;
-      const { requests } = await api("GET", `/requests?group=${encodeURIComponent(this.groupId)}&state=closed`);
-      for (const r of requests.filter((one) => ids.has(one.id))) {
+      let closed;
+      try {
+        closed = (await api("GET", `/requests?group=${encodeURIComponent(this.groupId)}&state=closed`)).requests;
+      } catch {
+        this.recalled = false; // the server is away, which is told elsewhere: asked again when it is back
+        return;
+      }
+      for (const r of closed.filter((one) => ids.has(one.id))) {
         this.drafts[r.id] = kept(`answer:${r.id}`);
         this.settle(r);
       }
@@ -220,6 +242,21 @@ export default {
       this.lead(next.key, true);
       if (next.r) room.select(next.r.agent);
     },
+    /** The focus goes to the first of those that came. */
+    more() {
+      const at = this.shown;
+      this.shown += PAGE;
+      this.$nextTick(() => this.$el.querySelectorAll(".inbox-list > li")[at]?.querySelector(".item-name")?.focus());
+    },
+    async wantNotify() {
+      const state = await setNotify(true);
+      this.noHint();
+      if (state !== "on") say({ sentence: "The browser does not allow it.", hint: "It can be changed in the browser's own settings for this page." });
+    },
+    noHint() {
+      putHintAway();
+      this.hint = false;
+    },
     turn(tab) {
       Object.assign(this, { tab, shown: PAGE, open: null, picked: {} });
     },
@@ -265,16 +302,17 @@ export default {
       if (!isAnothers(r)) claim(r);
     },
     byKey(wanted) {
-      if (this.off || this.tab === "answered") return;
+      if (this.off || this.busy || this.tab === "answered") return;
       const row = this.rows.find((one) => one.key === this.open);
       if (row?.all) {
         const choice = choicesOf(row.all).find((one) => wanted.includes(one.id));
-        return choice && this.many(row.all, choice);
+        return choice && (choice.off ? say({ sentence: choice.off }) : this.many(row.all, choice));
       }
       const r = this.items.find((one) => one.id === this.open);
       if (r && isAnothers(r)) return say({ sentence: whyNotAnswer(r), hint: "Press C to take it." });
       const button = r && !this.taken[r.id] && !this.settled[r.id] && this.buttons(r).find((b) => wanted.includes(b.choice.id) && b.given.scope !== "tool" && b.given.scope !== "group");
-      if (button) return this.act(r, button);
+      const why = button && whyNotAnswer(r, button.choice.id);
+      if (button) return why ? say({ sentence: why }) : this.act(r, button);
       const box = r && this.$el.querySelector(`#answer-${CSS.escape(r.id)}`);
       if (box && wanted.includes("answer")) box.focus();
     },

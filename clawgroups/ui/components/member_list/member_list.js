@@ -9,7 +9,7 @@ const MODES = { true: "thinking", false: "instant" };
 const price = (usd) => `$${usd.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 4 })}`;
 
 export default {
-  props: { members: Array, health: Object, busy: Array, you: String },
+  props: { members: Array, busy: Array, you: String },
   emits: ["test", "remove"],
   template: `
 <section class="members" aria-labelledby="members-title">
@@ -22,10 +22,10 @@ export default {
         <div class="member-where"><bdi class="mono cut" v-if="m.model" :title="m.model.model">{{ m.model.model }}</bdi><bdi class="cut" :class="{ mono: m.model || (m.program && !m.bundled) }" :title="where(m)">{{ where(m) }}</bdi></div>
         <div v-if="facts(m).length" class="member-facts"><span v-for="f in facts(m)" :key="f">{{ f }}</span></div>
       </div>
-      <div class="member-load"><span class="member-term">Load</span>
-        <b class="num">{{ m.load }}<small>{{ m.capacity ? " of " + m.capacity : "" }}</small></b>
-        <span v-if="m.capacity" class="bar" aria-hidden="true"><i v-if="m.load" data-look="gen" :style="{ width: Math.min(100, 100 * m.load / m.capacity) + '%' }"></i></span>
-        <span v-else class="member-term">no limit</span></div>
+      <div class="member-load"><span class="member-term">Seats in use</span>
+        <b class="num">{{ m.seats }}<small>{{ m.capacity ? " of " + m.capacity : "" }}</small></b>
+        <span v-if="m.capacity" class="bar" role="meter" :aria-label="'Seats of ' + m.name" aria-valuemin="0" :aria-valuemax="m.capacity" :aria-valuenow="Math.min(m.seats, m.capacity)" :aria-valuetext="seats(m)"><i v-if="m.seats" :data-look="m.seats >= m.capacity ? 'att' : 'gen'" :style="{ width: Math.min(100, 100 * m.seats / m.capacity) + '%' }"></i></span>
+        <span class="member-term num">{{ busyWords(m) }}</span></div>
       <div class="member-price"><template v-if="m.model"><span class="member-term">Price per million</span>
         <b class="num">{{ free(m) ? "not set" : price(m.model.price_in || 0) + " in" }}</b><span v-if="!free(m)" class="member-term num">{{ price(m.model.price_out || 0) }} out<template v-if="m.model.price_cached"> · {{ price(m.model.price_cached) }} cached</template></span></template></div>
       <div class="member-acts">
@@ -34,10 +34,13 @@ export default {
       <div v-if="m.kind !== 'person'" class="member-health" role="status" :data-health="state(m)">
         <i class="dot" aria-hidden="true"></i>
         <span v-if="trying(m)">Being tried…</span>
-        <span v-else-if="!health[m.id]">Not tested since the server was started.</span>
-        <template v-else><span class="member-said"><b>{{ health[m.id].ok ? "Works." : "Does not work." }}</b> {{ health[m.id].sentence }} <span class="member-hint">{{ health[m.id].hint }}</span></span>
-          <span class="member-ms num" :title="whole(health[m.id].at)">{{ health[m.id].ok ? health[m.id].ms + " ms · " : "" }}{{ when(health[m.id].at) }}</span></template>
+        <span v-else-if="!m.tested">Not tested since the server was started.</span>
+        <template v-else><span class="member-said"><b>{{ m.tested.ok ? "Works." : "Does not work." }}</b> {{ m.tested.sentence }} <span class="member-hint">{{ m.tested.hint }}</span></span>
+          <span class="member-ms num" :title="whole(m.tested.at)">{{ m.tested.ok ? m.tested.ms + " ms · " : "" }}tested {{ when(m.tested.at) }}</span></template>
       </div>
+      <div v-if="m.error" class="member-error"><i class="dot" aria-hidden="true"></i>
+        <span class="member-said" dir="auto"><b>Last error.</b> {{ m.error.sentence }} <span class="member-hint">{{ m.error.hint }}</span> <a :href="errorHref(m)">Where it was</a></span>
+        <span class="member-ms num"><time :datetime="new Date(m.error.at).toISOString()" :title="whole(m.error.at)">{{ when(m.error.at) }}</time></span></div>
     </li>
   </ul>
 </section>`,
@@ -56,9 +59,18 @@ export default {
       return this.busy.includes(m.id);
     },
     state(m) {
-      if (this.trying(m) || !this.health[m.id]) return "unknown";
-      return this.health[m.id].ok ? "ok" : "bad";
+      if (this.trying(m) || !m.tested) return "unknown";
+      return m.tested.ok ? "ok" : "bad";
     },
+    seats: (m) => `${m.seats} of ${plural(m.capacity, "seat")} in use`,
+    busyWords(m) {
+      const found = [m.capacity ? (m.seats >= m.capacity ? "all in use" : "") : "no limit"];
+      if (m.load > m.seats) found.push(`${m.load - m.seats} waiting for sub-agents`);
+      if (m.queued) found.push(`${m.queued} queued`);
+      if (m.tokens_s) found.push(`${m.tokens_s < 10 ? m.tokens_s.toFixed(1) : Math.round(m.tokens_s)} tokens/s`);
+      return found.filter(Boolean).join(" · ");
+    },
+    errorHref: (m) => `/groups/${encodeURIComponent(m.error.agent.slice(0, m.error.agent.lastIndexOf("-")))}?agent=${encodeURIComponent(m.error.agent)}`,
     where(m) {
       if (m.model) return m.model.base_url;
       if (m.program) return m.bundled ? "ships with Claw Groups, runs beside the server" : m.program.command.join(" ");
@@ -68,6 +80,7 @@ export default {
       const found = [];
       if (m.model) {
         if (MODES[m.model.thinking]) found.push(MODES[m.model.thinking]);
+        if (m.model.sees) found.push("sees images");
         const ref = m.model.key_ref ?? "";
         found.push(ref.startsWith("env:") ? `key in ${ref.slice(4)}` : ref ? "key kept by the server" : "no key");
       }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 from nicegui.element import Element
@@ -21,17 +21,15 @@ class MemberList(Element, component="member_list.js"):
         own_style(self, __file__)
         self._props["you"] = you
         self._props["members"] = []
-        self._props["health"] = {}
         self._props["busy"] = []
         self.on("test", _with_id(on_test), args=["id"])
         self.on("remove", _with_id(on_remove), args=["id"])
 
-    def show(self, members: Sequence[dict[str, Any]], health: dict[str, Any], busy: Sequence[str]) -> None:
-        """``health``: what the last test of each said, with its time; ``busy``: those that are being tried now."""
-        present = (self._props["members"], self._props["health"], self._props["busy"])
-        wanted = (list(members), dict(health), sorted(busy))
-        if present != wanted:
-            self._props["members"], self._props["health"], self._props["busy"] = wanted
+    def show(self, members: Sequence[dict[str, Any]], busy: Collection[str]) -> None:
+        """``members`` as the registry has them; ``busy``: those that are being tried now."""
+        wanted = (list(members), sorted(busy))
+        if (self._props["members"], self._props["busy"]) != wanted:
+            self._props["members"], self._props["busy"] = wanted
             self.update()
 
 

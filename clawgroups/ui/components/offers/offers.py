@@ -12,7 +12,7 @@ from clawgroups.dispatcher.dispatcher import Dispatcher
 from clawgroups.errors import ClawError, LinkError
 from clawgroups.group.members import Member, MemberKind, ModelConfig
 from clawgroups.ui.components.style import own_style
-from clawgroups.ui.person import person
+from clawgroups.ui.person import person, why_no_deed
 from clawgroups.ui.shell import report, say
 
 NAME_LONGEST = 120
@@ -34,10 +34,16 @@ class Offers(Element, component="offers.js"):
         self.on("add", self._add, args=["at"])
         self.on("again", self.look, args=[])
 
+    @property
+    def found(self) -> list[dict[str, Any]]:
+        """What is offered now."""
+        return self._offers
+
     async def look(self) -> None:
-        """Looks what is there now."""
+        """Looks what is there now; for who may not have the runner look, there is nothing."""
+        may = not why_no_deed(self._house, "offers")
         try:
-            self._offers = await self._house.registry.offers()
+            self._offers = await self._house.registry.offers() if may else []
             self._props["state"] = "looked"
         except LinkError:  # the banner of the house says it
             self._offers = []
@@ -46,7 +52,10 @@ class Offers(Element, component="offers.js"):
         self.update()
 
     async def _add(self, event: GenericEventArguments) -> None:
-        at = event.args.get("at")
+        await self.take(event.args.get("at"))
+
+    async def take(self, at: object) -> None:
+        """Brings the offer of that place in; what is wrong is said on the page."""
         try:
             if isinstance(at, int) and 0 <= at < len(self._offers):
                 await self._bring(self._offers[at])

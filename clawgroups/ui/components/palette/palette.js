@@ -12,6 +12,10 @@ const MOST_FOUND = 40;
 const MOST_OF = { Groups: 6, "Sub-agents": 6, Recent: 5 }; // while nothing is typed
 const PAGE = 8;
 const SETTLE_MS = 300;
+const CHOOSE = "Type a word, or choose with the arrow keys.";
+
+/** Something that is done to a group or a sub-agent: never by Enter alone, on an open palette that nobody looked at. */
+const isDeed = (item) => /^(deed|group-deed):|^sign-out$/.test(item.key);
 
 export default {
   template: `
@@ -30,9 +34,9 @@ export default {
         <div v-for="part in parts" :key="part.name" role="group" :aria-labelledby="'finder-' + part.at">
           <div :id="'finder-' + part.at" class="finder-section" role="presentation">{{ part.name }}</div>
           <div v-for="one in part.rows" :key="one.item.key" :id="idOf(one.item)" class="finder-row" role="option" :aria-selected="String(active?.key === one.item.key)" :aria-disabled="one.item.off ? 'true' : null"
-            :title="one.item.off || null" @pointermove="point(one.item)" @click="choose(one.item)">
-            <span class="finder-label"><template v-for="(p, n) in one.parts" :key="n"><mark v-if="p.hit">{{ p.text }}</mark><template v-else>{{ p.text }}</template></template></span>
-            <span class="finder-note cut">{{ one.item.off || one.item.hint }}</span>
+            :title="one.item.off || null" @pointermove="point(one.item, $event)" @click="choose(one.item)">
+            <span class="finder-label"><bdi><template v-for="(p, n) in one.parts" :key="n"><mark v-if="p.hit">{{ p.text }}</mark><template v-else>{{ p.text }}</template></template></bdi></span>
+            <span class="finder-note cut"><bdi>{{ one.item.off || one.item.hint }}</bdi></span>
             <span v-if="query && one.item.section" class="finder-of">{{ one.item.section }}</span><kbd v-if="one.item.kbd" class="kbd" aria-hidden="true">{{ one.item.kbd }}</kbd></div>
         </div>
         <p v-if="problem" class="finder-none">{{ problem }}</p>
@@ -59,7 +63,9 @@ export default {
       return this.parts.flatMap((part) => part.rows.map((one) => one.item));
     },
     active() {
-      return this.rows.find((item) => item.key === this.activeKey) ?? this.rows.find((item) => !item.off) ?? this.rows[0] ?? null;
+      const first = this.rows.find((item) => !item.off) ?? this.rows[0] ?? null;
+      const chosen = this.rows.find((item) => item.key === this.activeKey);
+      return chosen ?? (first && !this.query.trim() && isDeed(first) ? null : first);
     },
     told() {
       return `${this.rows.length} found`;
@@ -155,7 +161,8 @@ export default {
       const search = searchItem(words);
       return [...rows, { item: search, parts: [{ text: search.label, hit: false }] }];
     },
-    point(item) {
+    point(item, { movementX, movementY }) {
+      if (!movementX && !movementY) return; // the pointer lies where the row came to be
       if (this.activeKey !== item.key) this.activeKey = item.key;
     },
     key(event) {
@@ -164,7 +171,7 @@ export default {
       const last = this.rows.length - 1;
       const to = { ArrowDown: at >= last ? 0 : at + 1, ArrowUp: at <= 0 ? last : at - 1, PageDown: Math.min(at + PAGE, last), PageUp: Math.max(at - PAGE, 0) }[event.key];
       if (to !== undefined) this.go(to);
-      else if (event.key === "Enter") this.active && this.choose(this.active);
+      else if (event.key === "Enter") this.active ? this.choose(this.active) : (this.why = CHOOSE);
       else return;
       event.preventDefault();
     },

@@ -22,7 +22,7 @@ export default {
       <button class="btn btn-primary" :disabled="busy || !fresh.sign_in_name.trim()">Make a link</button>
     </form>
     <p id="new-wrong" class="people-wrong" role="alert">{{ wrong }}</p>
-    <div v-if="link" class="people-link" role="status"><span>For {{ link.name }}, good once and for seven days:</span><code data-link>{{ link.href }}</code><button type="button" class="btn btn-small" @click="copy(link.href)">Copy</button></div>
+    <div v-if="link" class="people-link" role="status"><span>For <bdi>{{ link.name }}</bdi>, good once and for seven days:</span><code data-link>{{ link.href }}</code><button type="button" class="btn btn-small" @click="copy(link.href)">Copy</button></div>
     <dl class="people-roles"><div v-for="r in roles" :key="r.id"><dt>{{ r.id }}</dt><dd>{{ r.about }}</dd></div></dl>
   </section>
   <section v-if="admin" class="people" aria-labelledby="people-title">
@@ -33,7 +33,7 @@ export default {
       <div class="account-who"><span class="face" :style="{ '--hue': face(a).hue }" aria-hidden="true">{{ face(a).initials }}</span>
         <div class="grow"><div class="account-name"><bdi class="cut" :title="a.name">{{ a.name }}</bdi><span v-if="a.id === me.id" class="tag">you</span><span v-if="a.disabled" class="tag tag-bad">disabled</span><span v-else-if="!a.has_password" class="tag tag-attention">{{ a.invited ? "invited" : "link too old" }}</span></div>
           <div class="account-sub cut">{{ a.sign_in_name }}</div></div></div>
-      <div class="field"><label :for="'role-' + a.id">Role of {{ a.name }}</label><select :id="'role-' + a.id" :value="a.role" :disabled="busy" @change="role(a, $event)"><option v-for="r in roles" :key="r.id" :value="r.id">{{ r.id }}</option></select></div>
+      <div class="field"><label :for="'role-' + a.id">Role of <bdi>{{ a.name }}</bdi></label><select :id="'role-' + a.id" :value="a.role" :disabled="busy" @change="role(a, $event)"><option v-for="r in roles" :key="r.id" :value="r.id">{{ r.id }}</option></select></div>
       <div class="account-sub"><span v-if="a.last_seen" :title="whole(a.last_seen)">Seen {{ when(a.last_seen) }}</span><span v-else>Never seen</span><span> · {{ a.browsers }} {{ a.browsers === 1 ? "browser" : "browsers" }}</span><span v-if="a.tokens"> · {{ a.tokens }} {{ a.tokens === 1 ? "token" : "tokens" }}</span></div>
       <div class="account-acts">
         <button type="button" class="btn btn-small" :disabled="busy || a.disabled" @click="invite(a)">New link</button>
@@ -42,6 +42,12 @@ export default {
     </li></ul>
   </section>
   <section v-else class="card"><p class="muted">{{ why }}</p></section>
+  <section v-if="admin && changes" class="card people-tokens" aria-labelledby="changes-title" data-part="changes">
+    <header><h2 id="changes-title">Changes of accounts</h2></header>
+    <p v-if="!changes.length" class="muted">Nothing was changed yet.</p>
+    <ul class="tokens" aria-label="Changes of accounts, newest first"><li v-for="c in changes" :key="c.seq" :data-change="c.what"><span class="grow"><bdi>{{ c.by_name || "Somebody at the server" }}</bdi> {{ c.words }}<template v-if="c.actor !== c.account"> · <bdi>{{ c.name }}</bdi></template></span><time class="muted" :datetime="new Date(c.at).toISOString()" :title="whole(c.at)">{{ when(c.at) }}</time></li></ul>
+    <button v-if="older" type="button" class="btn btn-small" :disabled="busy" @click="more">Show older</button>
+  </section>
   <section class="card people-tokens" aria-labelledby="tokens-title">
     <header><h2 id="tokens-title">Your tokens</h2></header>
     <p class="muted">For the command line and programs: CLAWGROUPS_TOKEN, or the header Authorization: Bearer. A token may do what you may.</p>
@@ -51,7 +57,7 @@ export default {
     <div v-if="secret" class="people-link" role="status"><span>Shown this once:</span><code data-secret>{{ secret }}</code><button type="button" class="btn btn-small" @click="copy(secret)">Copy</button></div>
   </section>
 </div>`,
-  data: () => ({ me, accounts: null, tokens: [], fresh: { ...EMPTY }, link: null, secret: "", tokenName: "", wrong: "", problem: "", busy: false, why: whyNot("accounts") }),
+  data: () => ({ me, accounts: null, changes: null, older: null, tokens: [], fresh: { ...EMPTY }, link: null, secret: "", tokenName: "", wrong: "", problem: "", busy: false, why: whyNot("accounts") }),
   computed: {
     admin: () => !whyNot("accounts"),
   },
@@ -67,12 +73,30 @@ export default {
     face: faceOf,
     async look() {
       try {
-        if (this.admin) this.accounts = (await api("GET", "/accounts")).accounts;
+        if (this.admin) {
+          this.accounts = (await api("GET", "/accounts")).accounts;
+          await this.lookAtChanges();
+        }
         this.tokens = (await api("GET", "/me/tokens")).tokens;
         this.problem = "";
       } catch (error) {
         this.problem = `${error.message} ${error.hint}`;
       }
+    },
+    /** The newest; older ones that were asked for stay where they follow on. */
+    async lookAtChanges() {
+      const { changes, next } = await api("GET", "/accounts/changes");
+      const last = changes.at(-1)?.seq ?? 0;
+      const follow = this.changes?.some((one) => one.seq === last);
+      if (!follow) this.older = next;
+      this.changes = [...changes, ...(follow ? this.changes.filter((one) => one.seq < last) : [])];
+    },
+    more() {
+      return this.change(async () => {
+        const { changes, next } = await api("GET", `/accounts/changes?before=${this.older}`);
+        this.changes = [...this.changes, ...changes];
+        this.older = next;
+      });
     },
     /** One change at a time; what it comes to is read again. Null when it was refused. */
     async change(act, done = "") {

@@ -1,5 +1,5 @@
 // The sub-agents in rows: sort, filter, choose, act on many, keep as CSV. AG Grid does the rows; the feed fills them.
-import { DEEDS, bulk, touchedBy } from "/claw/bulk.js";
+import { DEEDS, bulk, touchedBy, whyNotMany } from "/claw/bulk.js";
 import { THEME, columns, rowOf } from "/claw/columns.js";
 import { csvOf, download } from "/claw/csv.js";
 import { feedOf } from "/claw/feed.js";
@@ -24,7 +24,7 @@ export default {
           <span v-else class="sheet-hint">Choose rows to act on many at once; Shift chooses a range.</span></div>
         <div v-if="picked" class="row" role="group" aria-label="Act on the chosen sub-agents">
           <button v-for="act in acts" :key="act" type="button" class="btn btn-small" :class="{ 'btn-danger': act === 'cancel' }" :data-act="act"
-                  :disabled="!can[act]" @click="deed(act)">{{ label(act) }} <span v-if="can[act]" class="num">{{ can[act] }}</span></button>
+                  :disabled="Boolean(off(act)) || !can[act]" :title="off(act) || null" @click="deed(act)">{{ label(act) }} <span v-if="can[act]" class="num">{{ can[act] }}</span></button>
         </div>
         <details ref="chooser" class="sheet-chooser" @keydown.escape.stop="close"><summary class="btn btn-small">Columns</summary>
           <div class="sheet-columns" role="group" aria-label="Columns to show">
@@ -62,6 +62,7 @@ export default {
   methods: {
     plural,
     label: (act) => LABELS[act] ?? DEEDS[act].label,
+    off: whyNotMany,
     async switched(view) {
       this.on = view === "table";
       if (!this.on) return;

@@ -1,87 +1,42 @@
 // The room: what was said, to whom, and whether they have read it; words to the conductor or to named sub-agents.
 import { api } from "/claw/api.js";
+import { Attached } from "/claw/attached.js";
 import { feedOf } from "/claw/feed.js";
 import { forget, keep, kept } from "/claw/kept.js";
 import { whyNot } from "/claw/me.js";
 import { addressed, offered, peopleOf } from "/claw/mentions.js";
+import { Picked } from "/claw/picked.js";
 import { room } from "/claw/room.js";
 import { say } from "/claw/say.js";
-import { span, when, whole } from "/claw/when.js";
+import { isResult, rowsOf } from "/claw/talk_rows.js";
+import { TEMPLATE } from "/claw/talk_template.js";
+import { when, whole } from "/claw/when.js";
 import { plural } from "/claw/words.js";
 
 const PAGE = 50;
 const CLOCK_MS = 10000;
 const NEAR = 80; // px from the end at which one reads along
-const FACE = { rules: "§", hand_back: "✎", reassign: "⇄" };
+const FILLS = 8; // pages read so that a room with many folded results is not nearly empty
+const FACE = { rules: "§", hand_back: "✎", reassign: "⇄", finished: "✓", failed: "×" };
+const DID = { rules: "changed the standing rules", hand_back: "handed back", reassign: "reassigned", finished: "finished", failed: "failed" };
 
 export default {
   props: { groupId: String },
-  template: `
-<section class="talk" aria-label="Room">
-  <div class="talk-main">
-    <header class="talk-head">
-      <div class="seg" role="group" aria-label="What is shown">
-        <button type="button" :aria-pressed="String(!only)" @click="narrow('')">Everything</button>
-        <button v-if="only || picked" type="button" :aria-pressed="String(Boolean(only))" @click="narrow(only || picked)">Only <bdi>{{ nameOf(only || picked) }}</bdi></button>
-      </div>
-      <p v-if="stale" class="talk-stale" role="status">Reconnecting: what is said meanwhile comes afterwards.</p>
-    </header>
-    <div ref="list" class="talk-list" role="log" aria-label="What was said" tabindex="0" @scroll.passive="scrolled">
-      <p v-if="phase === 'loading'" class="talk-loading" aria-busy="true"><span v-for="n in 4" :key="n" class="skeleton"></span></p>
-      <div v-else-if="phase === 'failed'" class="blank" role="alert"><div class="blank-title">The room cannot be read now</div>
-        <div class="blank-text">{{ problem }}</div><button type="button" class="btn" @click="read()">Try again</button></div>
-      <div v-else-if="!messages.length" class="blank"><div class="blank-title">Nothing was said yet</div>
-        <div class="blank-text">{{ only ? "Words to this sub-agent show up here." : "Write to the conductor, or to a sub-agent by @name. What members post, changes of the rules and of who drives stand here too." }}</div></div>
-      <button v-if="more" type="button" class="btn btn-small talk-more" :disabled="earlier" @click="readEarlier">{{ earlier ? "One moment…" : "Earlier" }}</button>
-      <article v-for="m in messages" :key="m.seq" class="talk-one" :class="['talk-' + m.kind, { 'talk-agent': m.by_agent }]" :data-seq="m.seq" :aria-label="labelOf(m)">
-        <span class="talk-face" aria-hidden="true">{{ faceOf(m) }}</span>
-        <div class="talk-body">
-          <p class="talk-by"><button v-if="m.by_agent" type="button" class="talk-who" @click="pick(m.by_agent)"><bdi>{{ m.by_name }}</bdi></button><bdi v-else class="talk-who">{{ m.by_name }}</bdi>
-            <span v-if="m.kind !== 'post'" class="talk-did">{{ didOf(m) }} <button v-if="m.about" type="button" class="talk-who" @click="pick(m.about)"><bdi>{{ m.about_name }}</bdi></button></span>
-            <time class="num" :datetime="new Date(m.at).toISOString()" :title="whole(m.at)">{{ when(m.at, now) }}</time></p>
-          <p v-if="m.text" class="talk-text" dir="auto" :class="{ 'talk-cut': isLong(m) && !opened.has(m.seq) }">{{ m.text }}</p>
-          <p v-else-if="m.kind === 'rules'" class="talk-text dim">There are none any more.</p>
-          <button v-if="isLong(m)" type="button" class="talk-fold" :aria-expanded="String(opened.has(m.seq))" @click="fold(m)">{{ opened.has(m.seq) ? "Less" : "All of it" }}</button>
-          <p v-if="m.to.length" class="talk-to">to <template v-for="(t, n) in m.to.slice(0, 6)" :key="t.agent">{{ n ? ", " : "" }}<button type="button" class="talk-who" @click="pick(t.agent)"><bdi>{{ t.name }}</bdi></button></template><template v-if="m.to.length > 6"> and {{ m.to.length - 6 }} more</template>
-            <span class="talk-read" :class="{ 'talk-queued': waiting(m) }"> · {{ readOf(m) }}</span></p>
-        </div>
-      </article>
-    </div>
-    <button v-if="below" type="button" class="btn btn-small btn-primary talk-below" @click="toEnd">{{ plural(below, "new message") }} ↓</button>
-    <form class="talk-write" @submit.prevent="send">
-      <label class="sr" :for="id">Your words in the room</label>
-      <textarea :id="id" ref="words" class="input" rows="2" dir="auto" v-model="text" :disabled="Boolean(off)" :placeholder="off || 'Write to the conductor, or to somebody by @name…'"
-        role="combobox" aria-autocomplete="list" :aria-expanded="String(Boolean(offers))" :aria-controls="id + '-offers'" :aria-activedescendant="offers ? id + '-' + at : null"
-        @input="typed" @click="look" @keydown="keys" @blur="later"></textarea>
-      <ul v-if="offers" :id="id + '-offers'" class="talk-offers" role="listbox" aria-label="Sub-agents">
-        <li v-for="(p, n) in offers.people" :key="p.name" :id="id + '-' + n" role="option" :aria-selected="String(n === at)" @mousedown.prevent="take(p)"><bdi>{{ p.name }}</bdi> <span class="dim cut">{{ p.about }}</span></li>
-      </ul>
-      <p v-if="unsent" class="talk-route talk-unsent" role="alert">{{ unsent }}</p>
-      <p v-else class="talk-route" role="status">{{ route }}</p>
-      <button type="submit" class="btn btn-primary" :disabled="Boolean(off) || busy || !text.trim()">{{ busy ? "Sending…" : "Send" }}<span class="kbd" aria-hidden="true">Ctrl ⏎</span></button>
-    </form>
-  </div>
-  <aside class="talk-rules" aria-label="Standing rules">
-    <header><h2>Standing rules</h2><button v-if="!editing" type="button" class="btn btn-small" :disabled="Boolean(noRules)" :title="noRules" @click="edit">Edit</button></header>
-    <template v-if="!editing"><p v-if="rules.trim()" class="talk-rules-text" dir="auto">{{ rules }}</p>
-      <p v-else class="muted">None. What holds for everybody here goes in: tone, sources, what to leave alone. Each member reads them before its next task.</p></template>
-    <form v-else class="field" @submit.prevent="saveRules">
-      <label :for="id + '-rules'">In plain words</label>
-      <textarea :id="id + '-rules'" ref="rules" class="input" rows="10" dir="auto" v-model="draft" @input="keepRules" @keydown.escape.prevent="stopEditing"></textarea>
-      <p v-if="rules !== base" class="wrong" role="alert">Somebody has changed them meanwhile to: “<bdi>{{ rules || "none" }}</bdi>”. Saving puts yours in their place.</p>
-      <label class="form-check"><input type="checkbox" v-model="tellAll"><span>Tell everybody who is under way, too, at the next step</span></label>
-      <p v-if="unsaved" class="wrong" role="alert">{{ unsaved }}</p>
-      <div class="row"><button class="btn btn-primary" :disabled="saving || draft.trim() === rules.trim()">{{ saving ? "Saving…" : "Save" }}</button><button type="button" class="btn btn-ghost" @click="stopEditing">Discard</button></div>
-    </form>
-  </aside>
-</section>`,
+  components: { Attached, Picked },
+  template: TEMPLATE,
   data: () => ({
-    phase: "loading", problem: "", messages: [], more: false, earlier: false, only: "", picked: "", rules: "", stale: false, now: Date.now(), opened: new Set(),
-    text: "", busy: false, offers: null, at: 0, below: 0, people: [], editing: false, draft: "", base: "", saving: false, unsaved: "", unsent: "", tellAll: true, status: "",
+    phase: "loading", problem: "", messages: [], more: false, earlier: false, only: "", picked: "", rules: "", stale: false, now: Date.now(), opened: new Set(), each: new Set(),
+    text: "", files: { ready: [], under: false }, dropping: false, busy: false, offers: null, at: 0, below: 0, people: [], editing: false, draft: "", base: "", saving: false, unsaved: "", unsent: "", tellAll: true, status: "",
   }),
   computed: {
     id() {
       return `talk-${this.groupId}`;
+    },
+    rows() {
+      return rowsOf(this.messages, this.each);
+    },
+    ready() {
+      return !this.off && !this.busy && !this.files.under && Boolean(this.text.trim() || this.files.ready.length);
     },
     off() {
       return whyNot("PostMessage");
@@ -106,6 +61,7 @@ export default {
     },
   },
   mounted() {
+    this.round = 0;
     this.feed = feedOf(this.groupId);
     this.text = kept(`room:${this.groupId}`);
     this.stops = [
@@ -127,9 +83,17 @@ export default {
       return this.feed?.state.tiles.get(id)?.name ?? id;
     },
     faceOf: (m) => FACE[m.kind] ?? [...m.by_name].slice(0, 1).join("").toUpperCase(),
-    didOf: (m) => ({ rules: "changed the standing rules", hand_back: "handed back", reassign: "reassigned" })[m.kind] ?? "",
+    iso: (at) => new Date(at).toISOString(),
+    didOf: (m) => (DID[m.kind] ?? "") + (["finished", "failed"].includes(m.kind) && m.text ? ":" : ""),
+    failedOf: (bunch) => bunch.filter((m) => m.kind === "failed").length,
     labelOf: (m) => `${m.by_name}, ${whole(m.at)}`,
-    isLong: (m) => m.text.length > 900 || m.text.split("\n").length > 14,
+    /** A sub-agent's result shows its first lines; a conductor's stands in full. */
+    isLong: (m) => !m.conducts && (m.text.length > (isResult(m) ? 260 : 900) || m.text.split("\n").length > (isResult(m) ? 3 : 14)),
+    /** Its words; the first lines of a result without the empty ones between. */
+    shown(m) {
+      const open = !this.isLong(m) || this.opened.has(m.seq);
+      return open ? m.text + (m.cut ? "…" : "") : isResult(m) ? m.text.replace(/\n\s*\n/g, "\n") : m.text;
+    },
     waiting: (m) => m.to.some((one) => !one.delivered_at),
     readOf(m) {
       const open = m.to.filter((one) => !one.delivered_at).length;
@@ -140,6 +104,11 @@ export default {
       const opened = new Set(this.opened);
       if (!opened.delete(m.seq)) opened.add(m.seq);
       this.opened = opened;
+    },
+    showEach({ bunch, open }) {
+      const each = new Set(this.each);
+      for (const { seq } of bunch) open ? each.delete(seq) : each.add(seq);
+      this.each = each;
     },
     pick: (id) => room.select(id),
 
@@ -169,14 +138,16 @@ export default {
       return `/groups/${encodeURIComponent(this.groupId)}/room?limit=${PAGE}${only}${query}`;
     },
     async read() {
-      const only = this.only;
+      const round = (this.round += 1); // what was asked for before this comes too late
+      this.earlier = false;
       try {
         const { messages, more } = await api("GET", this.path(""));
-        if (only !== this.only) return;
+        if (round !== this.round) return;
         Object.assign(this, { messages, more, phase: "live", below: 0 });
         this.toEnd();
+        this.fill(FILLS);
       } catch (error) {
-        Object.assign(this, { phase: "failed", problem: `${error.message} ${error.hint}`.trim() });
+        if (round === this.round) Object.assign(this, { phase: "failed", problem: `${error.message} ${error.hint}`.trim() });
       }
     },
     /** The newest page again, put over what is here: new ones, and who has read the old ones. One at a time. */
@@ -205,17 +176,28 @@ export default {
       else this.below += fresh;
     },
     async readEarlier() {
+      const { round } = this;
       this.earlier = true;
       const { list } = this.$refs;
       const from = list.scrollHeight - list.scrollTop;
       try {
         const { messages, more } = await api("GET", this.path(`&before=${this.messages[0].seq}`));
+        if (round !== this.round) return; // something else is shown by now
         Object.assign(this, { messages: [...messages, ...this.messages], more });
         this.$nextTick(() => (list.scrollTop = list.scrollHeight - from));
       } catch (error) {
+        if (round !== this.round) return;
         say({ sentence: error.message, hint: error.hint, kind: "bad" });
       }
       this.earlier = false;
+    },
+    /** Reads earlier pages while what is here does not fill the room. */
+    async fill(pages) {
+      await this.$nextTick();
+      const { list } = this.$refs;
+      if (!pages || !this.more || this.earlier || !list || list.scrollHeight > list.clientHeight) return;
+      await this.readEarlier();
+      this.fill(pages - 1);
     },
     narrow(only) {
       if (only === this.only) return;
@@ -227,10 +209,16 @@ export default {
       return list.scrollHeight - list.scrollTop - list.clientHeight < NEAR;
     },
     scrolled() {
+      this.along = this.near();
       if (this.below && this.near()) this.below = 0;
+    },
+    /** An image has come and pushed the end away: whoever reads along stays there. */
+    grew() {
+      if (this.along) this.toEnd();
     },
     toEnd() {
       this.below = 0;
+      this.along = true;
       this.$nextTick(() => this.$refs.list && (this.$refs.list.scrollTop = this.$refs.list.scrollHeight));
     },
 
@@ -267,15 +255,38 @@ export default {
       const to = from + person.name.length + 2;
       this.$nextTick(() => this.$refs.words.setSelectionRange(to, to));
     },
+    // Files: what is dropped anywhere on the room, or pasted into the words, goes along with them.
+    carries: (event) => [...(event.dataTransfer?.types ?? [])].includes("Files"),
+    dragged(event) {
+      if (this.off || !this.carries(event)) return;
+      event.preventDefault();
+      this.dropping = true;
+    },
+    left(event) {
+      if (!event.currentTarget.contains(event.relatedTarget)) this.dropping = false;
+    },
+    dropped(event) {
+      this.dropping = false;
+      if (this.off || !this.carries(event)) return;
+      event.preventDefault();
+      this.$refs.picked.take(event.dataTransfer);
+    },
+    pasted(event) {
+      if (this.off || !event.clipboardData.files.length || event.clipboardData.types.includes("text/plain")) return;
+      event.preventDefault();
+      this.$refs.picked.take(event.clipboardData);
+    },
     async send() {
       const text = this.text.trim();
-      if (!text || this.busy || this.off) return;
+      const attachments = this.files.ready;
+      if (!this.ready) return;
       this.busy = true;
       this.unsent = "";
       const { to } = this.whom;
       const thread = this.only && this.people.some((one) => one.id === this.only) ? [this.only] : [];
       try {
-        await api("POST", `/groups/${encodeURIComponent(this.groupId)}/messages`, { text, to: to.length ? to : thread });
+        await api("POST", `/groups/${encodeURIComponent(this.groupId)}/messages`, { text, to: to.length ? to : thread, attachments });
+        this.$refs.picked.clear(attachments);
         if (this.text.trim() === text) {
           this.text = "";
           forget(`room:${this.groupId}`);
@@ -290,23 +301,29 @@ export default {
 
     // --- rules ------------------------------------------------------------------------------------------
     edit(focus = true) {
-      Object.assign(this, { editing: true, base: this.rules, draft: kept(`rules:${this.groupId}`) || this.rules });
+      const words = kept(`rules:${this.groupId}`);
+      const { base, draft } = words ? JSON.parse(words) : { base: this.rules, draft: this.rules };
+      Object.assign(this, { editing: true, base, draft });
       if (focus) this.$nextTick(() => this.$refs.rules?.focus());
     },
     keepRules() {
-      keep(`rules:${this.groupId}`, this.draft === this.base ? "" : this.draft);
+      const { base, draft } = this; // kept with what was begun from: else nobody sees, later, that it has changed
+      keep(`rules:${this.groupId}`, draft === base ? "" : JSON.stringify({ base, draft }));
     },
     stopEditing() {
       this.editing = false;
       forget(`rules:${this.groupId}`);
     },
     async saveRules() {
+      const { draft: sent, rules: was } = this;
       this.saving = true;
       this.unsaved = "";
       try {
-        await api("PUT", `/groups/${encodeURIComponent(this.groupId)}/rules`, { rules: this.draft, tell_all: this.tellAll });
-        this.rules = this.draft;
-        this.stopEditing();
+        await api("PUT", `/groups/${encodeURIComponent(this.groupId)}/rules`, { rules: sent, was, tell_all: this.tellAll });
+        if (this.rules === was) this.rules = sent; // else the feed was faster
+        this.base = sent;
+        if (this.draft === sent) this.stopEditing();
+        else this.keepRules(); // more was written meanwhile
         this.refresh();
       } catch (error) {
         this.unsaved = `Not saved. ${error.message} ${error.hint}`.trim();

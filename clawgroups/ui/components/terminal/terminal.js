@@ -20,6 +20,12 @@ const STATES = {
   ended: "It has ended.",
 };
 
+// What xterm says of itself when a program asks: a report on device, cursor, mode or size, or a string that is ended.
+const ANSWER = /^\x1b(\[[?>=]?[\d;]*(\$y|[cnRt])|\[[IO]|[P\]][^]*(\x1b\\|\x07))$/;
+
+/** Whether a character of two units stands across this place. */
+const splits = (text, at) => (text.codePointAt(at - 1) ?? 0) > 0xffff;
+
 export default {
   template: `
 <section class="term" aria-label="Terminal" :data-state="state.state" :data-phase="phase">
@@ -31,7 +37,7 @@ export default {
       <button type="button" class="btn btn-small" data-act="copy" :disabled="!chosen" @click="copy">Copy</button>
       <button v-if="mayType" type="button" class="btn btn-small" data-act="paste" :disabled="!alive" @click="paste">Paste</button>
       <button v-if="mayType && alive" ref="end" type="button" class="btn btn-small" data-act="end" @click="end">Close it</button>
-      <button v-if="mayType && !alive" type="button" class="btn btn-small btn-human" data-act="open" :disabled="Boolean(off) || phase !== 'live'" @click="open">Open the terminal</button>
+      <button v-if="!alive" type="button" class="btn btn-small" :class="{'btn-human': mayType}" data-act="open" :disabled="Boolean(off) || !mayType || phase !== 'live'" :title="off || (mayType ? null : wheel.why)" @click="open">Open the terminal</button>
     </div>
   </div>
   <p v-if="lost" class="term-note bad" role="alert">Not typed: {{ problem }} <button type="button" class="btn btn-small" @click="lost = ''">Put away</button></p>
@@ -86,6 +92,8 @@ export default {
   },
   mounted() {
     this.attempt = 0;
+    this.replay = null; // under way: all output is being shown again
+    this.early = ""; // typed during it
     this.make();
     this.connect();
     this.online = () => this.soon(0);
@@ -217,15 +225,22 @@ export default {
     },
     writeAll(frame) {
       this.term.reset();
-      this.replaying = true;
+      const replay = (this.replay = {});
       this.shown = Boolean(frame.text);
       this.$nextTick(() => {
         this.fit();
         this.term.write(frame.text, () => {
-          this.replaying = false;
+          if (this.replay === replay) this.replayed();
           if (frame.number) this.send({ t: "taken", number: frame.number });
         });
       });
+    },
+    /** What was typed meanwhile goes in now. */
+    replayed() {
+      const { early } = this;
+      this.replay = null;
+      this.early = "";
+      if (early) this.type(early);
     },
     refuse(frame) {
       this.problem = [frame.sentence, frame.hint].filter(Boolean).join(" ");
@@ -246,9 +261,15 @@ export default {
       this.send({ t: "end" });
     },
     type(text) {
-      if (!this.mayType || !this.alive || this.replaying) return; // what is shown again must not answer anybody
-      for (let at = 0; at < text.length; at += PIECE) {
-        const piece = text.slice(at, at + PIECE);
+      if (!this.mayType || !this.alive) return;
+      if (this.replay) {
+        if (!ANSWER.test(text)) this.early += text; // what is shown again must not answer anybody
+        return;
+      }
+      for (let at = 0, end; at < text.length; at = end) {
+        end = Math.min(at + PIECE, text.length);
+        if (end < text.length && splits(text, end)) end -= 1;
+        const piece = text.slice(at, end);
         if (!this.send({ t: "in", text: piece })) {
           this.problem = "The connection is cut.";
           this.lost += piece;

@@ -20,11 +20,12 @@ class Terminal(Element, component="terminal.js"):
         own_style(self, __file__)
         self.add_resource(BUNDLED)
         self._props["agent-id"] = agent_id
-        self.show(mine=False, epoch=0, off="", holder="")
+        self.show(mine=False, epoch=0, off="", holder="", why="")
 
-    def show(self, *, mine: bool, epoch: int, off: str, holder: str) -> None:
-        """``mine``: this viewer may type at ``epoch``; ``off``: why nobody may; ``holder``: the person who does."""
-        wanted = {"mine": mine, "epoch": epoch, "off": off, "holder": holder}
+    def show(self, *, mine: bool, epoch: int, off: str, holder: str, why: str) -> None:
+        """``mine``: this viewer may type at ``epoch``; ``off``: why nobody may; ``holder``: the person who does;
+        ``why``: why this viewer may not."""
+        wanted = {"mine": mine, "epoch": epoch, "off": off, "holder": holder, "why": why}
         if self._props.get("wheel") != wanted:
             self._props["wheel"] = wanted
             self.update()

@@ -1,7 +1,8 @@
 // The thread of one sub-agent. Agent text is hostile input: it only ever becomes text nodes.
 import { api } from "/claw/api.js";
+import { Attached } from "/claw/attached.js";
 import { feedOf } from "/claw/feed.js";
-import { day, pretty, timeOfDay } from "/claw/words.js";
+import { day, plain, pretty, timeOfDay } from "/claw/words.js";
 
 const PAGE = 60; // lines read at once
 const MOST = 900; // lines kept on the page; older ones are read again when scrolled to
@@ -49,8 +50,9 @@ const segments = (text) =>
 const tone = (line) => ({ "+": "add", "-": "cut-line", "@": "at" })[line[0]] || "";
 
 export default {
+  components: { Attached },
   template: `
-<section class="thread" :class="{compact}" :aria-label="'Thread of ' + (tile?.name || 'the sub-agent')">
+<section class="thread" :class="{compact}" :aria-label="'Thread of ' + (plain(tile?.name) || 'the sub-agent')">
   <div class="thread-scroll" ref="scroll" tabindex="0" role="log" aria-live="polite" :aria-busy="loading" @scroll.passive="scrolled">
     <p v-if="older" class="thread-note"><button type="button" class="btn btn-small" @click="loadOlder">Earlier lines</button></p>
     <p v-if="problem" class="thread-note bad" role="alert">{{ problem }}
@@ -59,42 +61,43 @@ export default {
     <p v-if="!blocks.length && loading" class="thread-note">Reading the thread…</p>
     <article v-for="block in blocks" :key="block.key" class="line" :class="['by-' + block.tone, {unfinished: block.unfinished}]"
       :data-kind="block.kind" :data-seq="block.seq">
-      <header><h3>{{ block.title }}</h3><span v-if="block.tag" class="tag" :class="block.tagClass">{{ block.tag }}</span>
+      <header><h3><bdi>{{ block.title }}</bdi></h3><span v-if="block.tag" class="tag" :class="block.tagClass">{{ block.tag }}</span>
         <span v-if="block.step" class="dim">step {{ block.step }}</span>
-        <span v-if="canBranch && block.step && !block.unfinished" class="branch"><button type="button" class="branch-act" :title="'A new sub-agent that goes on from the end of step ' + block.step"
+        <span v-if="canBranch && block.step && !block.unfinished" class="branch"><button type="button" class="branch-act" :disabled="Boolean(branchOff)" :title="branchOff || 'A new sub-agent that goes on from the end of step ' + block.step"
           :data-fork="block.step" @click="$emit('branch', {step: block.step, instead: false})">Fork from here</button><button v-if="canRewind" type="button" class="branch-act"
-          :title="'A fork from the end of step ' + block.step + ' takes its place'" :data-rewind="block.step" @click="$emit('branch', {step: block.step, instead: true})">Rewind to here</button></span>
+          :disabled="Boolean(branchOff)" :title="branchOff || 'A fork from the end of step ' + block.step + ' takes its place'" :data-rewind="block.step" @click="$emit('branch', {step: block.step, instead: true})">Rewind to here</button></span>
         <time v-if="block.at" :datetime="iso(block.at)" :title="full(block.at)">{{ clock(block.at) }}</time></header>
       <p v-if="block.unfinished" class="mark">{{ block.mark }}
         <button v-if="canUse && block.raw" type="button" class="btn btn-small" @click="$emit('use', {text: block.raw})">Use as a start</button></p>
-      <details v-if="block.reasoning" class="fold"><summary>Reasoning</summary><div class="words dim">{{ block.reasoning }}</div></details>
-      <details v-if="block.folded" class="fold"><summary>{{ block.folded }}</summary><div class="words">{{ block.raw }}</div></details>
+      <details v-if="block.reasoning" class="fold"><summary>Reasoning</summary><div class="words dim" dir="auto">{{ block.reasoning }}</div></details>
+      <details v-if="block.folded" class="fold"><summary>{{ block.folded }}</summary><div class="words" dir="auto">{{ block.raw }}</div></details>
       <template v-else v-for="(part, index) in block.parts" :key="index">
-        <div v-if="!part.code" class="words">{{ part.text }}</div>
+        <div v-if="!part.code" class="words" dir="auto">{{ part.text }}</div>
         <pre v-else class="code"><span v-for="(line, n) in part.lines" :key="n" :class="part.diff ? tone(line) : ''">{{ line + "\\n" }}</span></pre>
       </template>
+      <attached v-if="block.attachments?.length" :group-id="groupId" :files="block.attachments"></attached>
       <button v-if="block.more" type="button" class="btn btn-small" @click="unfold(block.key)">Show all {{ block.more }} characters</button>
       <details v-for="call in block.calls" :key="call.id" class="call" :class="'fate-' + call.tone" :data-call="call.name"
         :data-fate="call.fate" :open="isOpen(call)" @toggle="toggled(call, $event)">
-        <summary><span class="icon" aria-hidden="true">{{ call.icon }}</span><code>{{ call.name }}</code>
-          <span class="short">{{ call.short }}</span><span class="fate">{{ call.words }}</span></summary>
+        <summary><span class="icon" aria-hidden="true">{{ call.icon }}</span><code><bdi>{{ call.name }}</bdi></code>
+          <span class="short"><bdi>{{ call.short }}</bdi></span><span class="fate">{{ call.words }}</span></summary>
         <template v-if="isOpen(call)">
           <h4>Arguments</h4><pre class="code">{{ call.arguments }}</pre>
-          <template v-if="call.result !== null"><h4>Result <span v-if="call.by" class="dim">by {{ call.by }}</span>
+          <template v-if="call.result !== null"><h4>Result <span v-if="call.by" class="dim">by <bdi>{{ call.by }}</bdi></span>
             <time v-if="call.at" class="dim" :title="full(call.at)"> {{ clock(call.at) }}</time></h4>
           <pre class="code call-result">{{ call.result || "(empty)" }}</pre></template>
         </template>
       </details>
     </article>
     <article v-if="streaming" class="line live" aria-live="off" data-kind="live">
-      <header><h3>{{ tile?.driver?.name || "The driver" }}</h3><span class="tag tag-info">writing now</span></header>
+      <header><h3><bdi>{{ tile?.driver?.name || "The driver" }}</bdi></h3><span class="tag tag-info">writing now</span></header>
       <div v-if="live.reasoning" class="words dim">{{ live.reasoning }}</div>
-      <div class="words">{{ live.text }}<span class="caret" aria-hidden="true"></span></div>
+      <div class="words" dir="auto">{{ live.text }}<span class="caret" aria-hidden="true"></span></div>
     </article>
   </div>
   <button v-if="unseen || ahead" type="button" class="btn btn-small thread-new" @click="toEnd">{{ ahead ? "To the last lines" : "New lines" }} ↓</button>
 </section>`,
-  props: { groupId: String, agentId: String, compact: Boolean, canUse: Boolean, openCalls: Object, canBranch: Boolean, canRewind: Boolean },
+  props: { groupId: String, agentId: String, compact: Boolean, canUse: Boolean, openCalls: Object, canBranch: Boolean, canRewind: Boolean, branchOff: String },
   emits: ["moved", "use", "branch"],
   data: () => ({
     items: [], // frozen entries, oldest first
@@ -146,7 +149,7 @@ export default {
     this.feed?.unwatch(this.agentId);
   },
   methods: {
-    tone,
+    plain, tone,
     // --- reading ---
     async load(query, where) {
       this.loading = true;
@@ -318,6 +321,7 @@ export default {
         reasoning: item.reasoning,
         folded,
         raw: item.content,
+        attachments: item.attachments,
         parts: segments(long ? item.content.slice(0, FOLD) + "…" : item.content),
         more: long ? item.content.length.toLocaleString() : "",
         calls: item.calls.map((call) => this.callOf(item, call)),

@@ -27,6 +27,7 @@ class Thread(Element, component="thread.js"):
         self._props["can-use"] = can_use
         self._props["open-calls"] = {}
         self._props["can-branch"] = self._props["can-rewind"] = False
+        self._props["branch-off"] = ""
 
     def show(self, *, open_calls: dict[str, str], can_use: bool) -> None:
         """What the page knows better than the thread itself."""
@@ -35,10 +36,10 @@ class Thread(Element, component="thread.js"):
             self._props["can-use"] = can_use
             self.update()
 
-    def offer_branches(self, *, fork: bool, rewind: bool) -> None:
-        """Whether each step offers to be forked from, or to be rewound to."""
-        if (self._props["can-branch"], self._props["can-rewind"]) != (fork, rewind):
-            self._props["can-branch"], self._props["can-rewind"] = fork, rewind
+    def offer_branches(self, *, rewind: bool, off: str) -> None:
+        """Each step offers to be forked from, and perhaps to be rewound to; ``off``: why this person may not."""
+        if (self._props["can-branch"], self._props["can-rewind"], self._props["branch-off"]) != (True, rewind, off):
+            self._props["can-branch"], self._props["can-rewind"], self._props["branch-off"] = True, rewind, off
             self.update()
 
     def on_branch(self, callback: Callable[[int, bool], Awaitable[None]]) -> None:

@@ -10,7 +10,7 @@ import { Rows, put } from "/claw/rows.js";
 import { sieve } from "/claw/sieve.js";
 import { shortName } from "/claw/tile.js";
 import { views } from "/claw/views.js";
-import { clock, plural, stateWords, timeOfDay, whole } from "/claw/words.js";
+import { clock, plain, plural, stateWords, timeOfDay, whole } from "/claw/words.js";
 
 const BEAT_MS = 250;
 const SETTLE_MS = 250;
@@ -49,7 +49,7 @@ export default {
              @keydown="key" @click="headClick"></div></div>
         <p id="tl-help" class="sr">Up and down choose a lane, left and right move in time, plus and minus zoom, 0 shows everything, Enter opens a sub-agent.</p>
       </div>
-      <div v-show="tip" ref="tip" class="tl-tip" aria-hidden="true"><template v-if="tip"><b>{{ tip.name }}</b>
+      <div v-show="tip" ref="tip" class="tl-tip" aria-hidden="true"><template v-if="tip"><b><bdi>{{ tip.name }}</bdi></b>
         <p v-for="(line, n) in tip.lines" :key="n" :class="{ muted: n }">{{ line }}</p></template></div>
     </section>`,
   data: () => ({
@@ -201,7 +201,7 @@ export default {
         set("aria-expanded", String(item.open));
         set("aria-label", `${item.role}, ${plural(item.count, "sub-agent")}`);
         put(head.parts.twist, item.open ? "▾" : "▸");
-        put(head.parts.name, item.role);
+        put(head.parts.name, plain(item.role));
         put(head.parts.more, whole(item.count));
         return;
       }
@@ -211,7 +211,7 @@ export default {
       head.dataset.look = look;
       set("aria-selected", String(item.key === room.selected));
       set("aria-label", `${tile.name}: ${stateWords(tile, look)}, ${plural(tile.step, "step")}${critical ? ", on the critical path" : ""}`);
-      set("title", tile.title && tile.title !== tile.name ? `${tile.name}: ${tile.title}` : tile.name);
+      set("title", plain(tile.title && tile.title !== tile.name ? `${tile.name}: ${tile.title}` : tile.name));
       put(head.parts.twist, "");
       put(head.parts.name, shortName(tile));
       put(head.parts.more, critical ? "◆" : "");
@@ -348,7 +348,7 @@ export default {
       const lines = found.map(({ title, from: a, to: b, more }) => {
         const when = timeOfDay(this.lanes.base + a);
         const long = b === a ? "" : ` · ${clock(((b ?? now) - a) / 1000)}${b === null ? " so far" : ""}`;
-        return `${title}${more ? ` · ${more}` : ""} · ${when}${long}`;
+        return `${plain(title)}${more ? ` · ${plain(more)}` : ""} · ${when}${long}`;
       });
       if (part) lines.push("On the critical path");
       this.tip = { name: this.roster.of.get(item.key).tile.name, lines };

@@ -1,4 +1,7 @@
 // A form made from a tool's JSON schema. What is typed stays in the browser until the call is made.
+import { ours } from "/claw/kept.js";
+import { setUnsent } from "/claw/unsent.js";
+
 const LONG = /^(content|text|command|prompt|system_prompt|old_text|new_text|old|new|body|message|question|patch|note|acceptance)$/;
 
 const PATIENCE_MS = 20000;
@@ -114,6 +117,12 @@ function listOf({ schema, item, required }, rows) {
   return { value: values };
 }
 
+/** A value as those who watch read it. */
+function lines(value) {
+  const text = Array.isArray(value) ? value.map((one) => `\n  - ${one}`).join("") : String(value);
+  return text.includes("\n") && !Array.isArray(value) ? `\n${text}` : text;
+}
+
 export default {
   template: `
 <form class="tool-form" @submit.prevent="run" @keydown.enter.ctrl.prevent="run" @keydown.enter.meta.prevent="run" novalidate>
@@ -121,7 +130,7 @@ export default {
     :aria-pressed="tool.name === picked" :data-tool="tool.name" :class="{'is-off': tool.off}" @click="pick(tool.name)">{{ tool.name }}</button></div>
   <p v-if="!tools.length" class="tool-note">No tool is known yet: the runner has not joined.</p>
   <template v-if="tool">
-    <p class="tool-note">{{ tool.description }}
+    <p class="tool-note"><bdi>{{ tool.description }}</bdi>
       <span v-if="tool.writes" class="tag">changes files</span> <span v-if="!tool.safe" class="tag tag-attention">not safe to repeat</span>
       <span v-if="tool.policy === 'ask'" class="tag tag-human" title="An agent must ask for this tool; your own call is the approval">asks agents first</span></p>
     <p v-if="tool.off" class="tool-wrong" role="alert">{{ tool.name }} is off here: {{ tool.off }}</p>
@@ -148,7 +157,7 @@ export default {
     </div></div>
     <p v-if="!fields.length" class="tool-note">It takes no arguments.</p>
     <p v-if="wrong['']" class="tool-wrong" role="alert">{{ wrong[""] }}</p>
-    <div class="row tool-row"><button type="submit" class="btn btn-primary" :disabled="Boolean(off || tool.off || sending)">Run {{ tool.name }}<span class="kbd" aria-hidden="true">Ctrl ⏎</span></button>
+    <div class="row tool-row"><button type="submit" class="btn btn-primary" :disabled="Boolean(off || tool.off || sending)" :title="off || tool.off || null">Run <bdi>{{ tool.name }}</bdi><span class="kbd" aria-hidden="true">Ctrl ⏎</span></button>
       <span v-if="running" class="tool-note" role="status">Running: {{ running }}</span><span v-else-if="off" class="tool-off">{{ off }}</span></div>
   </template>
 </form>`,
@@ -170,6 +179,9 @@ export default {
     tools() {
       this.choose();
     },
+    values(values) {
+      setUnsent({ tool: this.picked, arguments: Object.entries(values).map(([name, value]) => `${name}: ${lines(value)}`).join("\n") });
+    },
   },
   mounted() {
     const kept = JSON.parse(localStorage.getItem(this.key()) || "{}");
@@ -182,7 +194,7 @@ export default {
   },
   methods: {
     key() {
-      return `claw-tool:${this.keep}`;
+      return ours("tool", this.keep);
     },
     id(field) {
       return `tool-${this.picked}-${field.name}`;
@@ -231,15 +243,18 @@ export default {
       }
       if (Object.keys(this.wrong).length) return this.point();
       this.sending = true;
+      this.asked = JSON.stringify(this.drafts[this.picked]);
       this.patience = setTimeout(() => this.refuse({ "": "No answer yet. Look at the thread before you run it again." }), PATIENCE_MS);
       this.$emit("call", { name: this.picked, arguments: values });
     },
     point() {
       this.$nextTick(() => this.$el.querySelector("[aria-invalid=true]")?.focus());
     },
+    /** The call is on record. What was written since stays. */
     sent(name) {
       clearTimeout(this.patience);
       this.sending = false;
+      if (JSON.stringify(this.drafts[name]) !== this.asked) return;
       delete this.drafts[name];
       this.store();
     },

@@ -1,7 +1,7 @@
 // The banner of the take-over screen. It keeps the lease while the person is active here, and counts it down.
-import { driveKeys } from "/claw/drive_keys.js";
+import { driveKeys, leadToPanels } from "/claw/drive_keys.js";
 import { whyNot } from "/claw/me.js";
-import { timeOfDay } from "/claw/words.js";
+import { plain, timeOfDay } from "/claw/words.js";
 
 const RENEW_MS = 15000;
 const KINDS = { program: "", model: "", person: "tag-human" };
@@ -29,11 +29,11 @@ export default {
       <button v-if="wheel.can_wait" type="button" class="btn" data-act="after_step" :disabled="!!off('TakeOver')" :title="off('TakeOver')" @click="act('after_step')">After this step</button>
     </template>
     <template v-if="wheel.mode === 'asked'">
-      <button type="button" class="btn btn-human" data-act="now" @click="act('now')">Take over now instead</button>
-      <button type="button" class="btn" data-act="withdraw" @click="act('withdraw')">Withdraw</button>
+      <button type="button" class="btn btn-human" data-act="now" :disabled="!!off('TakeOver')" :title="off('TakeOver')" @click="act('now')">Take over now instead</button>
+      <button type="button" class="btn" data-act="withdraw" :disabled="!!off('WithdrawTakeOver')" :title="off('WithdrawTakeOver')" @click="act('withdraw')">Withdraw</button>
     </template>
     <button v-if="wheel.mode === 'mine' && low" type="button" class="btn btn-primary" data-act="alive" @click="act('alive')">I am still here</button>
-    <button v-if="wheel.mode === 'mine'" type="button" class="btn btn-human" data-act="give" @click="act('give')">Hand back…<span class="kbd" aria-hidden="true">H</span></button>
+    <button v-if="wheel.mode === 'mine'" type="button" class="btn btn-human" data-act="give" :disabled="!!off('HandBack')" :title="off('HandBack')" @click="act('give')">Hand back…<span class="kbd" aria-hidden="true">H</span></button>
     <template v-if="wheel.mode === 'free' || wheel.mode === 'asked'">
       <button v-if="wheel.state === 'paused' || wheel.pausing" type="button" class="btn" data-act="resume" :disabled="!!off('ResumeAgent')" :title="off('ResumeAgent')" @click="act('resume')">Resume</button>
       <button v-else-if="wheel.state !== 'handing_over'" type="button" class="btn" data-act="pause" :disabled="!!off('PauseAgent')" :title="off('PauseAgent')" @click="act('pause')">Pause</button>
@@ -58,23 +58,23 @@ export default {
       return this.wheel.mode === "mine" && this.wheel.lease_until > 0 && this.share < 30;
     },
     whose() {
-      return this.wheel.lapsed === "you" ? "Your" : `${this.wheel.lapsed}’s`;
+      return this.wheel.lapsed === "you" ? "Your" : `${plain(this.wheel.lapsed)}’s`;
     },
     former() {
-      return this.wheel.former || this.wheel.next || "the old driver";
+      return plain(this.wheel.former || this.wheel.next) || "the old driver";
     },
     title() {
       const { mode, driver, state, next } = this.wheel;
       if (mode === "loading") return "Looking…";
       if (mode === "mine") return "You hold the wheel";
       if (mode === "handing_over") return "Handing over to you…";
-      if (mode === "other") return `${driver.name} holds the wheel; you watch`;
+      if (mode === "other") return `${plain(driver.name)} holds the wheel; you watch`;
       if (mode === "ended") return ENDS[state];
       if (mode === "asked") return "You take over after this step";
       if (this.wheel.lapsed) return `${this.whose} lease ran out; nobody drives`;
-      if (this.wheel.asked_by) return `${this.wheel.asked_by} takes over after this step`;
-      if (state === "handing_over") return `Changing hands to ${driver ? driver.name : next}…`;
-      return driver ? `${driver.name} drives` : "Nobody drives";
+      if (this.wheel.asked_by) return `${plain(this.wheel.asked_by)} takes over after this step`;
+      if (state === "handing_over") return `Changing hands to ${plain(driver ? driver.name : next)}…`;
+      return driver ? `${plain(driver.name)} drives` : "Nobody drives";
     },
     tag() {
       return ["free", "asked"].includes(this.wheel.mode) ? this.wheel.driver?.kind || this.wheel.state : "";
@@ -116,14 +116,14 @@ export default {
       if (mode === "mine" && this.low) return "You have been away. When the lease runs out the sub-agent is paused; your words are kept.";
       if (mode === "mine") return `Your lease renews itself while you are active here. After ${Math.round(lease_ms / 1000)} s without a sign of life the sub-agent is paused; it never goes back by itself.`;
       if (mode === "handing_over") return "You can write as soon as its stop is proved; after five seconds its process is killed.";
-      if (mode === "other") return `Only one person drives. Everything here is live, and read-only for you.${this.wheel.lease_until ? ` Without a sign of life, ${driver.name} has the wheel until ${this.clock(this.wheel.lease_until)}.` : ""}`;
+      if (mode === "other") return `Only one person drives. Everything here is live, and read-only for you.${this.wheel.lease_until ? ` Without a sign of life, ${plain(driver.name)} has the wheel until ${this.clock(this.wheel.lease_until)}.` : ""}`;
       if (mode === "ended") return "Nothing more can be written here. The thread and the files stay.";
-      if (mode === "asked") return `${driver ? driver.name : "The driver"} finishes its step and its tool calls first.`;
-      if (this.wheel.lapsed) return `Without a sign of life it was paused; it has done nothing since. Words that were not sent are kept. Take over to go on, or resume ${this.wheel.next}.`;
+      if (mode === "asked") return `${driver ? plain(driver.name) : "The driver"} finishes its step and its tool calls first.`;
+      if (this.wheel.lapsed) return `Without a sign of life it was paused; it has done nothing since. Words that were not sent are kept. Take over to go on, or resume ${plain(this.wheel.next)}.`;
       if (whyNot("TakeOver")) return `${whyNot("TakeOver")} You see every word and call as it comes.`;
       const waits = state === "waiting" && wait ? ` for ${wait}` : "";
       const pausing = this.wheel.pausing && state !== "paused" ? " It pauses after this step." : "";
-      if (!driver) return `${STATES[state] || state}${waits}. Take over to work in the place of ${this.wheel.next}.`;
+      if (!driver) return `${STATES[state] || state}${waits}. Take over to work in the place of ${plain(this.wheel.next)}.`;
       return `${STATES[state] || state}${waits}.${pausing} Take over and it is stopped at once; what it was writing is kept as unfinished.`;
     },
   },
@@ -138,7 +138,7 @@ export default {
     this.timer = setInterval(() => this.beat(), 1000);
     this.active = () => (this.lastActive = Date.now());
     for (const kind of ["keydown", "pointerdown", "pointermove", "wheel", "input"]) document.addEventListener(kind, this.active, { passive: true, capture: true });
-    this.keys = driveKeys();
+    this.keys = [...driveKeys(), leadToPanels()];
   },
   unmounted() {
     clearInterval(this.timer);

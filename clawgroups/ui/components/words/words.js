@@ -1,4 +1,7 @@
 // A text field whose unsent words stay in the browser until they are sent, whatever happens to the page.
+import { ours } from "/claw/kept.js";
+import { setUnsent } from "/claw/unsent.js";
+
 const PAUSE_MS = 450;
 const PATIENCE_MS = 20000; // then it may be tried again
 
@@ -6,16 +9,16 @@ export default {
   template: `
 <div class="words-field field">
   <label :for="id">{{ label }}</label>
-  <textarea :id="id" ref="area" :rows="rows" v-model="text" :placeholder="hint" :aria-describedby="off ? id + '-off' : null"
+  <textarea :id="id" ref="area" dir="auto" :rows="rows" v-model="text" :placeholder="hint" :aria-describedby="off ? id + '-off' : null"
     @input="typed" @keydown.enter.ctrl.prevent="act(actions[0])" @keydown.enter.meta.prevent="act(actions[0])"></textarea>
   <div class="row words-row">
-    <button v-for="(action, n) in actions" :key="action.id" type="button" class="btn" :class="action.look" :disabled="!can(action)"
+    <button v-for="(action, n) in actions" :key="action.id" type="button" class="btn" :class="action.look" :disabled="!can(action)" :title="off || null"
       :data-act="action.id" @click="act(action)">{{ action.label }}<span v-if="n === 0" class="kbd" aria-hidden="true">Ctrl ⏎</span></button>
     <span v-if="off" :id="id + '-off'" class="words-off">{{ off }}</span>
     <span v-else-if="kept" class="words-kept">kept in this browser</span>
   </div>
 </div>`,
-  props: { keep: String, label: String, hint: String, rows: Number, actions: Array, off: String },
+  props: { keep: String, label: String, hint: String, rows: Number, actions: Array, off: String, tells: String },
   emits: ["act", "typed"],
   data: () => ({ text: "", busy: false }),
   computed: {
@@ -24,6 +27,11 @@ export default {
     },
     kept() {
       return Boolean(this.text.trim());
+    },
+  },
+  watch: {
+    text(text) {
+      if (this.tells) setUnsent({ [this.tells]: text });
     },
   },
   mounted() {
@@ -36,7 +44,7 @@ export default {
   },
   methods: {
     key() {
-      return `claw-words:${this.keep}`;
+      return ours("words", this.keep);
     },
     can(action) {
       return !this.off && !this.busy && (action.empty_ok || this.text.trim());
@@ -53,6 +61,7 @@ export default {
     act(action) {
       if (!action || !this.can(action)) return;
       this.busy = true;
+      this.sent = this.text;
       this.patience = setTimeout(() => this.free(), PATIENCE_MS);
       this.$emit("act", { id: action.id, text: this.text });
     },
@@ -60,8 +69,10 @@ export default {
       this.busy = false;
       clearTimeout(this.patience);
     },
+    /** They have arrived. What was written since stays. */
     clear() {
       this.free();
+      if (this.text !== this.sent) return;
       this.text = "";
       this.store();
       this.$emit("typed", { text: "" });

@@ -26,11 +26,20 @@ Acted = Callable[[str, str], Awaitable[bool]]
 class Words(Element, component="words.js"):
     """``keep`` names the draft in the browser's storage.
 
+    ``tells``: as what those who watch see the words while they are written (``static/unsent.js``); empty: not at all.
     ``on_act`` gets the action's id and the words, and says whether they arrived; only then is the draft forgotten.
     """
 
     def __init__(
-        self, keep: str, label: str, actions: Sequence[Action], on_act: Acted, *, hint: str = "", rows: int = 4
+        self,
+        keep: str,
+        label: str,
+        actions: Sequence[Action],
+        on_act: Acted,
+        *,
+        hint: str = "",
+        rows: int = 4,
+        tells: str = "",
     ) -> None:
         super().__init__()
         own_style(self, __file__)
@@ -38,6 +47,7 @@ class Words(Element, component="words.js"):
         self._props["label"] = label
         self._props["hint"] = hint
         self._props["rows"] = rows
+        self._props["tells"] = tells
         self._props["actions"] = [action._asdict() for action in actions]
         self._props["off"] = ""
 

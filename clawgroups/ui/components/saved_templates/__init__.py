@@ -1,0 +1,1 @@
+"""Templates that people saved, above the form that makes a group."""

@@ -1,0 +1,1 @@
+"""What the person at the wheel writes, seen by those who watch."""
