@@ -12,7 +12,7 @@ from collections import Counter
 from typing import Any
 
 from clawgroups.programs.list_report import Row, as_csv, as_json, markdown
-from clawgroups.programs.stdio import Conversation, messages, ok, say, settings_of
+from clawgroups.programs.stdio import Conversation, call_tools, ok, say, serve, settings_of
 
 TRIES = 3
 AT_ONCE = 300  # assignments in one turn
@@ -26,16 +26,7 @@ _NUMBER = re.compile(r"^(\d+)\. ")
 
 def main() -> None:
     """Serves one sub-agent."""
-    conversation: Conversation | None = None
-    for message in messages():
-        if message["type"] == "stop":
-            return
-        if message["type"] == "task":
-            conversation = Conversation(message)
-        elif conversation is not None:
-            conversation.add(message)
-        if conversation is not None and _turn(conversation):
-            return
+    serve(_turn)
 
 
 def _turn(conversation: Conversation) -> bool:
@@ -51,7 +42,7 @@ def _turn(conversation: Conversation) -> bool:
             say("result", text=f"No sub-agents can be made here: {made[-1].get('content')}")
             return True
         text = f"The list has {_tasks(len(lines))}. I make a kind of sub-agent for them."
-        return _call(conversation, text, [("create_subagent", {"name": ROLE, "system_prompt": PROMPT})])
+        return call_tools(conversation, text, [("create_subagent", {"name": ROLE, "system_prompt": PROMPT})])
     answers = _answers(conversation)
     missing = [number for number in range(1, len(lines) + 1) if number not in answers]
     if missing:
@@ -61,15 +52,6 @@ def _turn(conversation: Conversation) -> bool:
 
 def _tasks(count: int) -> str:
     return "1 task" if count == 1 else f"{count} tasks"
-
-
-def _call(conversation: Conversation, text: str, calls: list[tuple[str, dict[str, Any]]]) -> bool:
-    say("text", text=text)
-    number = len(conversation.thread)
-    made = [{"id": f"c{number}_{i}", "name": name, "arguments": args} for i, (name, args) in enumerate(calls)]
-    conversation.asked(text, made)
-    say("calls", calls=made)
-    return False
 
 
 def title_of(number: int, line: str) -> str:
@@ -90,7 +72,7 @@ def _assign(conversation: Conversation, lines: list[str], missing: list[int], se
         calls.append(("assign_task", arguments))
     done = len(lines) - len(missing)
     text = f"{done} of {_tasks(len(lines))} have ended. I hand out the next {len(calls)}, one sub-agent each."
-    return _call(conversation, text, calls)
+    return call_tools(conversation, text, calls)
 
 
 def _answers(conversation: Conversation) -> dict[int, dict[str, Any]]:
@@ -119,7 +101,7 @@ def _report(conversation: Conversation, lines: list[str], answers: dict[int, dic
     contents = {REPORT: markdown(rows), "list.json": as_json(rows), "list.csv": as_csv(rows)}
     calls = [("write_file", {"path": path, "content": text}) for path, text in contents.items() if path not in written]
     if calls:
-        return _call(conversation, "All tasks have ended. I write the report.", calls)
+        return call_tools(conversation, "All tasks have ended. I write the report.", calls)
     bad = [str(path) for path, result in written.items() if path in contents and not ok(result)]
     failed = [row for row in rows if not row.done]
     text = f"{len(rows) - len(failed)} of {_tasks(len(rows))} are done. The report is {REPORT} in the workspace."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 Entry = dict[str, Any]
@@ -69,6 +69,30 @@ class Conversation:
         """What people said in the thread: records of what they did at the wheel, and steering."""
         kinds = ("hand_back", "lapse", "steer")
         return [entry["content"] for entry in self.thread if entry.get("kind") in kinds]
+
+
+def serve(turn: Callable[[Conversation], bool]) -> None:
+    """Serves one sub-agent: ``turn`` is called whenever it is the program's turn, until it says that the task ended."""
+    conversation: Conversation | None = None
+    for message in messages():
+        if message["type"] == "stop":
+            return
+        if message["type"] == "task":
+            conversation = Conversation(message)
+        elif conversation is not None:
+            conversation.add(message)
+        if conversation is not None and turn(conversation):
+            return
+
+
+def call_tools(conversation: Conversation, text: str, calls: list[tuple[str, dict[str, Any]]]) -> bool:
+    """Ends a turn with words and calls, (name, arguments) each. Always False: the task goes on with their results."""
+    say("text", text=text)
+    number = len(conversation.thread)
+    made = [{"id": f"c{number}_{i}", "name": name, "arguments": args} for i, (name, args) in enumerate(calls)]
+    conversation.asked(text, made)
+    say("calls", calls=made)
+    return False
 
 
 def _arguments(call: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import PurePosixPath
 from typing import Any
 
-from clawgroups.programs.stdio import Conversation, is_open, messages, ok, say, settings_of
+from clawgroups.programs.stdio import Conversation, call_tools, is_open, ok, say, serve, settings_of
 from clawgroups.programs.survey_report import Measures, as_csv, as_json, markdown, parse_answer
 
 MOST_FILES = 300
@@ -72,16 +72,7 @@ _MORE = re.compile(r"^\((\d+) more entries;")
 
 def main() -> None:
     """Serves one sub-agent."""
-    conversation: Conversation | None = None
-    for message in messages():
-        if message["type"] == "stop":
-            return
-        if message["type"] == "task":
-            conversation = Conversation(message)
-        elif conversation is not None:
-            conversation.add(message)
-        if conversation is not None and _turn(conversation):
-            return
+    serve(_turn)
 
 
 def _turn(conversation: Conversation) -> bool:
@@ -91,7 +82,7 @@ def _turn(conversation: Conversation) -> bool:
     listing = _listing(conversation, folder)
     if listing is None:
         arguments = {"path": folder, "recursive": True}
-        return _call(conversation, f"I list {folder} to see what there is to survey.", [("list_files", arguments)])
+        return call_tools(conversation, f"I list {folder} to see what there is to survey.", [("list_files", arguments)])
     if not ok(listing):
         say("result", text=f"The folder could not be listed: {listing.get('content')}")
         return True
@@ -103,7 +94,7 @@ def _turn(conversation: Conversation) -> bool:
             return True
         arguments = {"name": ROLE, "system_prompt": PROMPT}
         text = f"{len(files)} files are worth a look. I make a kind of sub-agent for them."
-        return _call(conversation, text, [("create_subagent", arguments)])
+        return call_tools(conversation, text, [("create_subagent", arguments)])
     answers = _answers(conversation)
     missing = [path for path in files if path not in answers]
     if missing:
@@ -127,15 +118,6 @@ def _listing(conversation: Conversation, folder: str) -> dict[str, Any] | None:
 def _limit(settings: dict[str, Any]) -> int:
     limit = settings.get("limit", MOST_FILES)
     return limit if isinstance(limit, int) and limit > 0 else MOST_FILES
-
-
-def _call(conversation: Conversation, text: str, calls: list[tuple[str, dict[str, Any]]]) -> bool:
-    say("text", text=text)
-    number = len(conversation.thread)
-    made = [{"id": f"c{number}_{i}", "name": name, "arguments": args} for i, (name, args) in enumerate(calls)]
-    conversation.asked(text, made)
-    say("calls", calls=made)
-    return False
 
 
 def chosen(listing: str, limit: int) -> tuple[list[str], int]:
@@ -177,7 +159,7 @@ def _assign(conversation: Conversation, missing: list[str], settings: dict[str, 
             arguments["member"] = str(settings["worker"])
         calls.append(("assign_task", arguments))
     text = f"{done} of {total} files are done. I hand out the next {len(calls)}, one sub-agent each."
-    return _call(conversation, text, calls)
+    return call_tools(conversation, text, calls)
 
 
 def _flat(path: str) -> str:
@@ -218,7 +200,7 @@ def _report(
     }
     calls = [("write_file", {"path": path, "content": text}) for path, text in contents.items() if path not in written]
     if calls:
-        return _call(conversation, f"All {len(files)} answers are in. I write the report.", calls)
+        return call_tools(conversation, f"All {len(files)} answers are in. I write the report.", calls)
     bad = [str(path) for path, result in written.items() if not ok(result)]
     text = f"Surveyed {len(rows)} files; {len(failed)} could not be surveyed. The report is {REPORT} in the workspace."
     say("result", text=text + (f" Not written: {', '.join(bad)}." if bad else ""))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from clawgroups.programs.stdio import Conversation, is_open, messages, ok, pace_of, say, settings_of, speak
+from clawgroups.programs.stdio import Conversation, is_open, ok, pace_of, say, serve, settings_of, speak
 from clawgroups.programs.survey_report import parse_measures
 
 READ_LINES = 120
@@ -17,16 +17,7 @@ TRIES = 3
 
 def main() -> None:
     """Serves one sub-agent."""
-    conversation: Conversation | None = None
-    for message in messages():
-        if message["type"] == "stop":
-            return
-        if message["type"] == "task":
-            conversation = Conversation(message)
-        elif conversation is not None:
-            conversation.add(message)
-        if conversation is not None and _turn(conversation):
-            return
+    serve(_turn)
 
 
 def _turn(conversation: Conversation) -> bool:
