@@ -6,6 +6,7 @@ They are no part of any record: they lie in the table beside it, one row each, a
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -24,6 +25,7 @@ from clawgroups.ledger.settings_table import SettingsTable
 if TYPE_CHECKING:
     from clawgroups.dispatcher.dispatcher import Dispatcher
 
+log = logging.getLogger("clawgroups.templates")
 PREFIX = "template:"
 MOST = 200
 
@@ -48,9 +50,12 @@ class SavedTemplates:
         self._changing = asyncio.Lock()
 
     async def open(self) -> None:
-        """Reads what was saved."""
-        found = await self._table.load_all(PREFIX, MOST)
-        self._all = {id_: msgspec.convert(value, SavedTemplate) for id_, value in found.items()}
+        """Reads what was saved. One that cannot be read is left out and stays in the table: the house starts anyway."""
+        for id_, value in (await self._table.load_all(PREFIX, MOST)).items():
+            try:
+                self._all[id_] = msgspec.convert(value, SavedTemplate)
+            except msgspec.ValidationError as error:
+                log.warning("template %s cannot be read: %s", id_, error, extra={"action": "template_unreadable"})
 
     def all(self) -> list[SavedTemplate]:
         """By name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -216,8 +217,12 @@ def test_saved_templates_are_there_after_a_restart(tmp_path: Path, folder: Path)
         with httpx.Client(base_url=server.api, timeout=30) as client:
             saved = save(client, make_group(client, folder, pace=3, start=False))
         server.kill()
+    with sqlite3.connect(home / "clawgroups.db") as ledger:  # as a newer or a broken program may have left it
+        ledger.execute("INSERT INTO settings (key, value) VALUES ('template:odd', '{\"name\": 7}')")
+    ledger.close()
     with ServerProcess(home, pages=False) as server:
         with httpx.Client(base_url=server.api, timeout=30) as client:
             (found,) = [one for one in done(client.get("/templates"))["templates"] if one["saved"]]
         server.stop()
+        assert "template odd cannot be read" in server.log.read_text()
     assert found == saved
