@@ -21,10 +21,11 @@ from typing import Any
 
 import httpx
 from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
-from scenes import FIRST_SCENES, MINE, SCENES, Scene
+from scenes import BUSY, FIRST_SCENES, MINE, SCENES, Scene
 
 from clawgroups.testing.model_process import ModelProcess
 from clawgroups.testing.seed import fill
+from clawgroups.testing.seed_words import MODULES
 from clawgroups.testing.server_process import ServerProcess
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,6 +34,7 @@ SIZES = {1440: 900, 1024: 768, 390: 844}
 LOOKS = [(width, theme) for width in SIZES for theme in ("dark", "light")]  # the first is the documentation's
 LARGEST = 400_000  # bytes of a picture in the documentation
 PATIENCE_S = 60.0
+STEADY = 30  # readings, a tenth of a second apart
 Json = dict[str, Any]
 
 
@@ -71,8 +73,9 @@ def _seeded() -> Iterator[ServerProcess]:
     """A server on a house with groups in every state, of which one is driven by models that write on."""
     with tempfile.TemporaryDirectory(prefix="claw-pictures-") as home, ModelProcess() as models:
         asyncio.run(fill(Path(home), models=models.base_url))
-        with ServerProcess(Path(home)) as server:
+        with ServerProcess(Path(home), env={"CLAWGROUPS_FOLDER": _folder(Path(home))}) as server:
             with httpx.Client(base_url=server.api, timeout=30, trust_env=False) as api:
+                _calm(api)
                 _take_over(api)
             yield server
 
@@ -80,8 +83,31 @@ def _seeded() -> Iterator[ServerProcess]:
 @contextmanager
 def _empty() -> Iterator[ServerProcess]:
     """A server on a new home."""
-    with tempfile.TemporaryDirectory(prefix="claw-pictures-") as home, ServerProcess(Path(home)) as server:
+    with (
+        tempfile.TemporaryDirectory(prefix="claw-pictures-") as home,
+        ServerProcess(Path(home), env={"CLAWGROUPS_FOLDER": _folder(Path(home))}) as server,
+    ):
         yield server
+
+
+def _folder(home: Path) -> str:
+    """A folder to offer, so that the pictures name no place of the machine that made them."""
+    folder = home / "billing"
+    (folder / "src").mkdir(parents=True)
+    for module in MODULES:
+        (folder / "src" / f"{module}.py").write_text(f'"""The {module} of the billing client."""\n')
+    return str(folder)
+
+
+def _calm(api: httpx.Client) -> None:
+    """Everybody who was at work in the seeded group is at work again."""
+    seen: list[int] = []
+
+    def steady() -> bool:
+        seen.append(_done(api.get(f"/groups/{BUSY}"))["counts"]["driving"])
+        return len(seen) > STEADY and len(set(seen[-STEADY:])) == 1
+
+    _wait(steady, "a calm group")
 
 
 def _take_over(api: httpx.Client) -> None:

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from browser_faults import Opener
 from browser_steps import agent, asking, done, item_of, model_group, until_over, worker_at_work
+from inbox_steps import answers_of
 from playwright.sync_api import Page, expect
 
 from clawgroups.testing.model_process import ModelProcess
@@ -87,6 +88,7 @@ def test_an_answer_from_the_inbox_waits_for_its_own_claim(
     page.keyboard.press("Control+Enter")
     until_over(api, group)
     leave(page)
+    assert [(one["by"], one["text"]) for one in answers_of(api, group)] == [("you", "Tea, please.")]
 
 
 def test_a_quick_approval_on_the_take_over_screen_waits_for_the_claim_of_the_answer_that_was_begun(
