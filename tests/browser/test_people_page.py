@@ -92,8 +92,9 @@ def test_the_first_admin_comes_by_the_link_and_the_link_is_used_up(
         page.get_by_role("link", name="Set up sign-in…").click()
         page.get_by_role("link", name="Set up sign-in", exact=True).click()
         link = page.url
-        page.evaluate("document.fonts.ready")
-        assert page.evaluate("[...document.fonts].some((one) => one.family === 'Roboto' && one.status === 'loaded')")
+        page.wait_for_function(
+            "() => [...document.fonts].some((one) => one.family === 'Roboto' && one.status === 'loaded')"
+        )
         page.get_by_label("Your name").fill("Ada Lovelace")
         page.get_by_label("Sign-in name").fill("ada")
         page.get_by_label("Password").fill("short")

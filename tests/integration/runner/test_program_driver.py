@@ -17,6 +17,7 @@ from clawgroups.group.members import ProgramConfig
 from clawgroups.group.thread import Entry, ToolCall, Turn
 from clawgroups.link import messages as ms
 from clawgroups.runner.drivers.program import ProgramDriver
+from clawgroups.runner.drivers.program_pipe import ProgramPipe
 from clawgroups.runner.reaper import Reaper
 
 DOCS = Path(__file__).parents[3] / "docs" / "programs.md"
@@ -208,3 +209,19 @@ async def test_what_cannot_be_started_is_named(driven: Driven, command: str) -> 
     with pytest.raises(DriverError, match="cannot be started") as caught:
         await driven.turn(driver)
     assert command in caught.value.sentence
+
+
+async def test_the_pipes_of_a_program_that_is_gone_come_to_their_end() -> None:
+    """Much was said and not read: what is left in a pipe must not keep it open."""
+    code = "print('{}\\n' * 300_000, flush=True); import time; time.sleep(600)"
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdin=pipe, stdout=pipe, stderr=pipe)
+    program_pipe = ProgramPipe(process, 10.0)
+    with pytest.raises(DriverError):
+        await program_pipe.receive("")
+    process.kill()
+    await process.wait()
+    await program_pipe.close()
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert (process.stdout.at_eof(), process.stderr.at_eof()) == (True, True)
