@@ -9,6 +9,7 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from clawgroups.errors import ToolError
+from clawgroups.runner.pipes import to_their_end
 
 TIMEOUT_S = 60
 AT_ONCE = 2 * (os.cpu_count() or 1)  # more would only slow each other, and the loop that has to prove stops
@@ -67,6 +68,7 @@ async def _run(args: tuple[str, ...], cwd: Path, env: Mapping[str, str], stdin: 
         if process.returncode is None:
             process.kill()
             await asyncio.shield(process.wait())
+            await to_their_end(process)
     if process.returncode != 0:
         words = err.decode(errors="replace").strip()[:500]
         raise ToolError(f"git {args[0]} failed: {words or f'status {process.returncode}'}")

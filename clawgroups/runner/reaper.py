@@ -19,6 +19,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from clawgroups.runner.pipes import to_their_end
 from clawgroups.runner.scan import MARK, OWNER, Found, identity, is_orphan, kill, of_seat, scan
 
 EOF_GRACE_S = 0.15
@@ -121,6 +122,7 @@ class Reaper:
         _signal(process, signal.SIGKILL)
         await process.wait()
         self.forget(process, seat)
+        await to_their_end(process)
 
     def forget(self, process: asyncio.subprocess.Process, seat: str) -> None:
         """A process that has ended by itself."""

@@ -7,10 +7,10 @@ import collections
 
 from clawgroups.errors import DriverError
 from clawgroups.runner.drivers.program_protocol import Log, Said, Text, parse
+from clawgroups.runner.pipes import to_their_end
 from clawgroups.runner.reaper import LINE_LIMIT
 
 ENDING_S = 1.0  # a program that has closed its output gets so long to end
-PIPES_S = 0.3  # for the pipes of a program that is gone to come to their end
 WAITING_LINES = 1_000  # read ahead; then the program has to wait
 KEPT_ERROR_LINES = 20
 ERROR_LINE = 500  # characters
@@ -72,18 +72,11 @@ class ProgramPipe:
                 )
 
     async def close(self) -> None:
-        """Ends the reading; the process itself is the reaper's affair.
-
-        What is still in the pipes is thrown away up to their end: a pipe that nobody reads stays open for good.
-        """
+        """Ends the reading; the process itself is the reaper's affair."""
         for task in (self._reader, self._drain):
             task.cancel()
         await asyncio.gather(self._reader, self._drain, return_exceptions=True)
-        ends = [asyncio.ensure_future(_to_end(pipe)) for pipe in (self._process.stdout, self._process.stderr) if pipe]
-        _, open_yet = await asyncio.wait(ends, timeout=PIPES_S)
-        for task in open_yet:  # somebody outside the seat has the other end
-            task.cancel()
-        await asyncio.gather(*ends, return_exceptions=True)  # a pipe that broke is at its end, too
+        await to_their_end(self._process)
 
     async def _line(self) -> bytes | None:
         while True:
@@ -124,8 +117,3 @@ class ProgramPipe:
     def _last_words(self) -> str:
         tail = "\n".join(list(self._errors)[-5:])
         return f"Its last words on standard error:\n{tail}" if tail else "It wrote nothing on standard error."
-
-
-async def _to_end(pipe: asyncio.StreamReader) -> None:
-    while await pipe.read(65_536):
-        pass

@@ -9,6 +9,7 @@ import secrets
 import signal
 import sys
 import time
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -157,3 +158,14 @@ async def test_a_new_runner_sweeps_away_what_a_killed_one_left(tmp_path: Path) -
     await former.wait()
     assert await reaper.sweep() >= 1
     await until(lambda: alive_with(f"sleep\0{sleep}") == [])
+
+
+async def test_the_pipes_of_a_process_that_was_ended_are_closed_however_much_it_said(tmp_path: Path) -> None:
+    reaper, seat = Reaper(), f"t-{secrets.token_hex(4)}.1"
+    process = await reaper.spawn(seat, ["sh", "-c", "yes | head -c 30000000; sleep 600"], cwd=tmp_path, env=ENV)
+    assert process.stdout is not None
+    paused = attrgetter("_paused")  # asyncio does not say it in public
+    await until(lambda: bool(paused(process.stdout)))  # so much waits that the pipe itself is read no more
+    await reaper.end(process, seat)
+    assert process.stdout.at_eof()
+    assert (await reaper.stop(seat)).left == 0
