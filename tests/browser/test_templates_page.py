@@ -61,6 +61,10 @@ def test_a_template_that_needs_a_model_says_so_and_leads_to_the_members(
     expect(page.get_by_text("1 file has changed, 2 lines.")).to_be_visible()
     page.get_by_role("textbox", name="From").fill("no-such-branch")
     expect(page.locator("[data-field=base] .wrong")).to_contain_text("There is no commit 'no-such-branch'")
+    page.get_by_role("textbox", name="Repository").fill(f"{repository}-gone")
+    expect(page.locator("[data-field=folder_review] .wrong")).to_contain_text("There is no folder")
+    expect(page.locator("[data-field=base] .wrong")).to_have_count(0)  # it was said of another repository
+    page.get_by_role("textbox", name="Repository").fill(str(repository))
     page.get_by_role("textbox", name="From").fill("")
     page.get_by_role("combobox", name="Conductor").select_option(lead)
     page.get_by_role("button", name="Create and start").click()

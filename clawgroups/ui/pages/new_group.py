@@ -21,6 +21,8 @@ from clawgroups.ui.pages.new_group_what import what
 from clawgroups.ui.person import person
 from clawgroups.ui.shell import frame, problem
 
+PLACES = ("folder_review", "base", "head")  # what a review looks at
+
 NAME_WORDS, NAME_LONGEST = 8, 80
 
 
@@ -63,8 +65,8 @@ async def _check(house: Dispatcher, form: Form, name: str, value: Any, values: B
             count = len(tasks_of(text))
             form.suggest("name", f"A list of {count} tasks" if count else "")
             form.told(name, value, note=f"{count} {'task' if count == 1 else 'tasks'}." if count else "")
-        elif name in ("folder_review", "base", "head"):
-            form.told(name, value, note=await _change(house, form, name, values))
+        elif name in PLACES:
+            await _tell_change(house, form, values)
         else:
             form.told(name, value, note=await _folder(house, form, text, values) if text else "")
     except ClawError as error:
@@ -83,23 +85,29 @@ async def _folder(house: Dispatcher, form: Form, text: str, values: Body) -> str
     return _found(facts, survey=survey, limit=values.get("limit"))
 
 
-async def _change(house: Dispatcher, form: Form, name: str, values: Body) -> str:
-    """What is told at one of a review's places: what it would look at, said once, at the repository."""
+async def _tell_change(house: Dispatcher, form: Form, values: Body) -> None:
+    """A review's places are looked at together: what is found at one of them takes back what stood at the others."""
+    wrong_at, wrong, note = "", "", ""
+    try:
+        note = await _change(house, form, values)
+    except ClawError as error:
+        field = getattr(error, "field", "")
+        wrong_at = field if field in PLACES else "folder_review"
+        wrong = f"{error.sentence} {error.hint}".strip()
+    for place in PLACES:
+        said = note if place == "folder_review" else ""
+        form.told(place, values.get(place), wrong=wrong if place == wrong_at else "", note=said)
+
+
+async def _change(house: Dispatcher, form: Form, values: Body) -> str:
+    """What a review would look at; empty while no repository is named. Raises ClawError."""
     house.accounts.check_deed(person().id, "folders")
     folder = str(values.get("folder_review") or "").strip()
     if not folder:
         return ""
-    try:
-        path = real_folder(folder, "worktree")
-        base, head = str(values.get("base") or ""), str(values.get("head") or "")
-        change = await look_at_change(house, path, base, head, count_only=True)
-    except ClawError as error:
-        at = getattr(error, "field", "") or "folder"
-        if at == name or (at == "folder" and name == "folder_review"):
-            raise
-        return ""
-    if name != "folder_review":
-        return ""
+    path = real_folder(folder, "worktree")
+    base, head = str(values.get("base") or ""), str(values.get("head") or "")
+    change = await look_at_change(house, path, base, head, count_only=True)
     form.suggest("name", f"{TEMPLATES[REVIEW.id].name}: {Path(path).name}"[:NAME_LONGEST])
     more = "more than " if change.more else ""
     lines = sum(file.added + file.removed for file in change.files)
