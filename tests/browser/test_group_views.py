@@ -81,7 +81,9 @@ def test_the_timeline_shows_who_drives_the_tools_and_the_critical_path_and_goes_
     open_page: Opener, api: httpx.Client, model: ModelProcess, faults: Faults
 ) -> None:
     faults.allow("ERR_FAILED")
-    over = model_group(api, model, "conductor-3@0", "worker-9@0")
+    over = model_group(
+        api, model, "conductor-3@0", "worker-30@20"
+    )  # half a second a step: wide enough to be pointed at
     ended = until_over(api, over)
     page = open_page(f"/groups/{over}?view=timeline")
     see(page, "timeline")
