@@ -32,7 +32,7 @@ $(VENV)/.ready: $(VENV)/bin/python pyproject.toml
 	@touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready
-	$(PIP) install -e '.[dev]'
+	$(PIP) install -e '.[dev,engine]'
 	@touch $@
 
 $(VENV)/.ready-bench: $(VENV)/.ready-dev

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(
     path
-    for folder in ("clawgroups", "migrations", "benchmarks", "scripts", "tests")
+    for folder in ("clawgroups", "backend", "migrations", "benchmarks", "scripts", "tests")
     for path in (ROOT / folder).rglob("*.py")
 )
 LONGEST_FILE, LONGEST_FUNCTION, USUAL_FUNCTION = 400, 60, 30

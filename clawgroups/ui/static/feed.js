@@ -20,7 +20,8 @@ const SKEW_MS = 2000; // clocks that differ by more than this are not the same c
 const GONE = 4404;
 const FOREIGN = 4403;
 const SIGNED_OUT = 4401;
-const KEPT_TEXT = 20000;
+const KEPT_TEXT = 2000; // last characters of a turn under way, of each of up to 320 that are watched; its thread has all of it
+const TOLD_TEXT = 20000; // characters told at once, after a frame that was long in coming
 const MOST_UNSENT = 8000; // characters of each part; the server keeps no more
 const NOTHING = { by: "", name: "", turn: "", tool: "", arguments: "", note: "" };
 
@@ -263,7 +264,7 @@ class Feed {
     const last = queue.at(-1);
     const joins = message.type === "text" && last?.type === "text" && !message.reset;
     if (joins && last.agent === message.agent && last.kind === message.kind && last.epoch === message.epoch) {
-      last.add = (last.add + message.add).slice(-KEPT_TEXT);
+      last.add = (last.add + message.add).slice(-TOLD_TEXT);
     } else {
       queue.push(message);
     }
