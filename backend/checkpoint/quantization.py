@@ -21,7 +21,7 @@ class _Weights(BaseModel):
 
 
 class Quantization(BaseModel):
-    """Symmetric INT4 in groups of ``group_size`` inputs, eight nibbles an int32. What ``ignore`` names stays as it is."""
+    """Symmetric INT4 in groups of ``group_size`` inputs, eight nibbles an int32; ``ignore`` stays as it is."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
