@@ -13,6 +13,7 @@ ClawError
 │   ├── LedgerStopped  the writer stopped: full or damaged disk, lost ownership (HTTP 503)
 │   ├── LedgerTooNew   the database was written by a newer program
 │   └── LedgerBusy     another server owns this database
+├── BackendAway        the backend cannot be asked now (HTTP 503)
 ├── LinkError          the wire to a runner broke or spoke nonsense
 ├── DriverError        a model, program or outside agent could not take its turn
 ├── ToolError          a tool could not do what it was asked; the text goes to the caller
@@ -162,6 +163,13 @@ class LedgerBusy(LedgerError):
 
     code = "ledger_busy"
     hint = "Stop the other server first, or give this one another --home."
+
+
+class BackendAway(ClawError):
+    """The backend cannot be asked now."""
+
+    code = "backend_away"
+    status = 503
 
 
 class LinkError(ClawError):

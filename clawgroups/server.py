@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from clawgroups import __version__, memory
 from clawgroups.api import accounts, agents, docs, errors, groups, history, room, sign_in, sockets, templates, terminal
 from clawgroups.api.attachments import router as attachments_router
+from clawgroups.api.backend import router as backend_router
 from clawgroups.api.door import Door
 from clawgroups.api.gate import Gate
 from clawgroups.api.guard import Guard, is_local
@@ -75,6 +76,7 @@ def build(settings: Settings, ledger: Ledger, runner: RunnerProcess, *, pages: b
     app.include_router(sign_in.router, prefix=ROOT, tags=["sign-in"])
     app.include_router(accounts.router, prefix=ROOT, tags=["accounts"])
     app.include_router(settings_router, prefix=ROOT, tags=["settings"])
+    app.include_router(backend_router, prefix=ROOT, tags=["backend"])
     app.include_router(terminal.router)
     app.include_router(docs.router, prefix=ROOT, include_in_schema=False)
     app.include_router(sockets.router)

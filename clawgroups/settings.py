@@ -46,6 +46,21 @@ class Settings(BaseSettings):
     stop_timeout_s: float = 5.0
     """After this a driver that does not prove its stop is killed with its runner."""
 
+    backend: str = ""
+    """The bundled model server: a checkpoint's folder, which is served here, or the address of a control elsewhere."""
+
+    backend_options: str = ""
+    """Options of ``python -m backend serve`` for a folder that is served here, as in a shell."""
+
+    backend_port: int = 8711
+    """Port of the model server's own API, when it is started here."""
+
+    backend_python: str = ""
+    """The Python that has the backend's packages; empty means this program's own."""
+
+    backend_token: str = ""
+    """What the control of a backend elsewhere wants to be shown."""
+
     @property
     def database_url(self) -> str:
         """The URL in force."""

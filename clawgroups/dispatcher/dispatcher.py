@@ -9,6 +9,7 @@ from typing import Any
 
 from clawgroups.dispatcher.accounts import Accounts
 from clawgroups.dispatcher.attachments import Attachments
+from clawgroups.dispatcher.backend.backend import Backend
 from clawgroups.dispatcher.crew import Crew
 from clawgroups.dispatcher.desk import Desk
 from clawgroups.dispatcher.drives import Drives
@@ -98,6 +99,7 @@ class Dispatcher:
         self.templates = SavedTemplates(self, ledger.settings)
         self.estimates = Estimates(self)
         self.guide = Guide(self, ledger.settings)
+        self.backend = Backend(self)
         self._ended: dict[str, Group] = {}
         self._putting_away: set[str] = set()
         self._desk_runs: asyncio.Task[None] | None = None
@@ -115,12 +117,14 @@ class Dispatcher:
         await self.webhook.open()
         await self.templates.open()
         await self.guide.open()
+        await self.backend.open()
         await self._take_seats_back()
         launcher = Launcher(
             self._changing_groups,
             self._launch,
             lambda: self.crew.any_link() is not None,
             Ramp(self.settings.launch_burst, self.settings.launch_per_s),
+            self.backend.ready_for,
         )
         watch = Watch(
             self._changing_groups,
@@ -138,6 +142,7 @@ class Dispatcher:
         self.tasks.start(self.accounts.sign_ins.run(), name="last-seen")
         self.tasks.start(self.webhook.run(), name="webhook")
         self.tasks.start(self.attachments.run(), name="attachments")
+        self.tasks.start(self.backend.run(), name="backend")
         self._tell_status()
 
     async def _take_seats_back(self) -> None:
@@ -161,6 +166,7 @@ class Dispatcher:
         if self._desk_runs is not None:
             await asyncio.wait({self._desk_runs}, timeout=CLOSE_S)
         await self.tasks.close()
+        await self.backend.close()
         await self.webhook.close()
 
     # --- groups --------------------------------------------------------------------------------------
@@ -352,6 +358,7 @@ class Dispatcher:
                 "restarts": runner.get("restarts", 0),
                 "sandbox": sandbox,
             },
+            "backend": self.backend.summary(),
         }
 
     def check_wheel(self, agent_id: str, actor: str, epoch: int) -> None:

@@ -32,6 +32,10 @@ class Keys:
             raise Invalid(f"The key {key_ref} is not there.", hint=hint)
         return key
 
+    def find(self, name: str) -> str:
+        """A kept key by its name; "" where there is none."""
+        return self._all().get(name, "")
+
     def keep(self, name: str, key: str) -> str:
         """Keeps a key and returns its reference."""
         self._write(self._all() | {name: key})

@@ -47,11 +47,14 @@ class Launcher:
         launch: Callable[[str], asyncio.Future[Decision]],
         ready: Callable[[], bool],
         ramp: Ramp,
+        up: Callable[[str], bool] = lambda member: True,
     ) -> None:
+        """``up``: whether the place of this member is ready; its sub-agents stay queued until it is."""
         self._groups = groups
         self._launch = launch
         self._ready = ready
         self._ramp = ramp
+        self._up = up
         self._asked: dict[str, asyncio.Future[Decision]] = {}
         self._refused: dict[str, tuple[int, float]] = {}  # sub-agent -> how often, not before (monotonic)
         self._last = ""  # the group that was served last
@@ -96,6 +99,8 @@ class Launcher:
         if time.monotonic() < self._refused.get(agent.id, (0, 0.0))[1]:
             return False
         if any(not group.agents[needed].ended for needed in agent.depends_on):
+            return False
+        if not self._up(agent.member):
             return False
         member = group.members.get(agent.member)
         return member is None or not member.capacity or loads.get(member.id, 0) < member.capacity

@@ -102,6 +102,13 @@ class Registry:
                 self._dispatcher.keys.forget(_kept_key(member))
             return made
 
+    async def put_own(self, member: Member) -> None:
+        """Records a member that the house itself looks after: the backend, as it serves now. Raises Invalid."""
+        async with self._changing:
+            self._check_new(member, member.id)
+            await self._put(member, "", "dispatcher")
+            self._dispatcher.health.forget(member.id)
+
     async def _put(self, member: Member, api_key: str, actor: str) -> Member:
         """Records a member as it is from now on, and tells it to the groups.
 

@@ -22,7 +22,19 @@ from clawgroups.ui.person import same_person
 
 STATIC = Path(__file__).parent / "static"
 FONTS = Path(nicegui.__file__).parent / "static"  # the bundled library's: fonts.css and the files it names
-PAGES = ("home", "new_group", "group", "take_over", "members", "history", "sign_in", "set_up", "people", "settings")
+PAGES = (
+    "home",
+    "new_group",
+    "group",
+    "take_over",
+    "members",
+    "history",
+    "sign_in",
+    "set_up",
+    "people",
+    "settings",
+    "backend",
+)
 RECONNECT_S = 20.0  # a person at the wheel must not lose the page to a short drop
 
 

@@ -26,6 +26,7 @@ _ICONS = {
     "new": '<path d="M12 5v14M5 12h14"/>',
     "members": '<circle cx="9" cy="8" r="3.2"/><path d="M3 19c.6-3.4 3-5 6-5s5.4 1.6 6 5M16 5.5a3 3 0 0 1 0 5.2M18 14.4c1.8.8 2.8 2.4 3 4.6"/>',  # noqa: E501
     "history": '<path d="M4 12a8 8 0 1 0 2.4-5.7L4 8.5M4 4v4.5h4.5M12 8v4.5l3 1.8"/>',
+    "backend": '<rect x="4" y="4" width="16" height="7" rx="2"/><rect x="4" y="13" width="16" height="7" rx="2"/><path d="M8 7.5h.01M8 16.5h.01M12 7.5h4M12 16.5h4"/>',  # noqa: E501
     "settings": '<circle cx="12" cy="12" r="3.2"/><path d="M12 3v3M12 18v3M3 12h3M18 12h3M5.6 5.6l2.1 2.1M16.3 16.3l2.1 2.1M18.4 5.6l-2.1 2.1M7.7 16.3l-2.1 2.1"/>',  # noqa: E501
     "api": '<path d="M8 6l-5 6 5 6M16 6l5 6-5 6"/>',
 }
@@ -34,6 +35,7 @@ _RAIL = (
     ("new", "New group", "/new"),
     ("members", "Members", "/members"),
     ("history", "History", "/history"),
+    ("backend", "Backend", "/backend"),
 )
 
 

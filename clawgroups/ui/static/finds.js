@@ -12,7 +12,7 @@ import { GROUP_STATUS, LOOKS, lookOf, plain, stateWords } from "/claw/words.js";
 const ENDED = { done: "It has finished.", failed: "It has failed.", cancelled: "It was cancelled." };
 const PAGES = [
   ["Groups", "/", "home all"], ["New group", "/new", "make create start"], ["Members", "/members", "models programs"],
-  ["History", "/history", "runs past"], ["Settings", "/settings", "theme notifications webhook sound"],
+  ["History", "/history", "runs past"], ["Backend", "/backend", "model server sglang engine gpu kimi"], ["Settings", "/settings", "theme notifications webhook sound"],
   ["People and tokens", "/people", "accounts roles invite"], ["API", "/api/v1/docs", "rest openapi"],
 ];
 

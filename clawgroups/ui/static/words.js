@@ -101,7 +101,11 @@ export const money = (usd) => `$${usd < 10 ? usd.toFixed(2) : whole(usd)}`;
 export const time = (ms) => new Date(ms).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 export const timeOfDay = (ms) => new Date(ms).toLocaleTimeString("en-GB");
 export const day = (ms) => new Date(ms).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
-export const bytes = (n) => (n < 1024 ? `${n} B` : n < 1048576 ? `${(n / 1024).toFixed(1)} KiB` : `${(n / 1048576).toFixed(1)} MiB`);
+export function bytes(n) {
+  if (n < 1024) return `${n} B`;
+  const [size, unit] = n < 1048576 ? [1024, "KiB"] : n < 1073741824 ? [1048576, "MiB"] : [1073741824, "GiB"];
+  return `${(n / size).toFixed(1)} ${unit}`;
+}
 export const plural = (n, one, many = `${one}s`) => `${whole(n)} ${n === 1 ? one : many}`;
 
 const TOO_LONG = /\d{16,}/; // a number that JavaScript would round

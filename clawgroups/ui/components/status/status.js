@@ -8,8 +8,9 @@ export default {
     <div class="house">
       <div v-for="b in banners" :key="b.key" class="banner" :class="'banner-' + b.kind" role="alert">
         <span class="banner-mark" aria-hidden="true">{{ b.kind === "bad" ? "×" : "!" }}</span>
-        <strong>{{ b.title }}</strong><span>{{ b.text }}</span>
+        <strong>{{ b.title }}</strong><span>{{ b.text }}</span><a v-if="b.href" :href="b.href">See the backend</a>
       </div>
+      <p v-if="licence" class="house-licence"><span>Powered by</span> <strong><bdi>{{ licence }}</bdi></strong></p>
     </div>`,
   data: () => ({ status: null, failed: 0 }),
   computed: {
@@ -23,7 +24,21 @@ export default {
         found.push({ key: "runner", kind: "warn", title: "No runner.", text: "None is started beside this server (CLAWGROUPS_RUNNER), and none has joined it: nobody drives." });
       else if (this.status && !["up", "none"].includes(this.status.runner.state))
         found.push({ key: "runner", kind: "warn", title: "The runner is down.", text: "It is being started again; sub-agents go on when it is back." });
-      return found;
+      return [...found, ...this.aboutBackend];
+    },
+    aboutBackend() {
+      const backend = this.status?.backend;
+      if (!backend) return [];
+      const { state, progress, error } = backend;
+      const at = progress.fraction === null ? "" : ` (${Math.round(progress.fraction * 100)} %)`;
+      const banner = (kind, title, text) => [{ key: "backend", kind, title, text, href: location.pathname === "/backend" ? "" : "/backend" }];
+      if (state === "failed" || (state === "away" && error)) return banner("warn", "The backend is down.", `${error?.sentence ?? ""} Its sub-agents wait.`.trim());
+      if (state === "stopped") return banner("warn", "The backend is stopped.", "Its sub-agents wait until it is started.");
+      if (["installing", "starting", "loading", "restarting"].includes(state)) return banner("warn", `The backend is loading${at}.`, "Its sub-agents wait until it serves.");
+      return [];
+    },
+    licence() {
+      return this.status?.backend?.attribution ?? "";
     },
   },
   mounted() {

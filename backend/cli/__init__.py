@@ -1,0 +1,1 @@
+"""The backend's command line: ``python -m backend COMMAND``."""

@@ -1,0 +1,1 @@
+"""Real servers to test against what cannot be had everywhere: GPUs, large models."""

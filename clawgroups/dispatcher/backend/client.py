@@ -1,0 +1,85 @@
+"""Asks a backend's control over HTTP. Whatever comes back is bounded and checked."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from clawgroups.dispatcher.backend.shapes import Fault, Log, Samples, Status
+from clawgroups.errors import BackendAway
+
+Shape = TypeVar("Shape", bound=BaseModel)
+WAIT_S = 5.0
+LARGEST_ANSWER = 8 * 2**20  # bytes
+
+
+class Control:
+    """One backend's control at ``url``. ``token`` is what it wants to be shown."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url.rstrip("/")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._client = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=WAIT_S, trust_env=False)
+
+    async def close(self) -> None:
+        """Ends its connections."""
+        await self._client.aclose()
+
+    async def status(self) -> Status:
+        """What it is and does now. Raises BackendAway."""
+        return await self._read("GET", "/status", Status)
+
+    async def samples(self, after: float) -> Samples:
+        """Its figures since a Unix time in seconds. Raises BackendAway."""
+        return await self._read("GET", "/samples", Samples, after=after)
+
+    async def log(self, after: int) -> Log:
+        """Its log after a line's number. Raises BackendAway."""
+        return await self._read("GET", "/log", Log, after=after)
+
+    async def act(self, word: str) -> Status:
+        """Starts, stops or restarts its engine; what it is then. Raises BackendAway."""
+        return await self._read("POST", f"/{word}", Status)
+
+    async def _read(self, method: str, path: str, shape: type[Shape], **query: Any) -> Shape:
+        try:
+            async with self._client.stream(method, path, params=query) as reply:
+                body = await _bounded(reply)
+        except httpx.HTTPError as error:
+            sentence = f"The backend at {self.url} does not answer ({type(error).__name__})."
+            raise BackendAway(sentence, hint="Is it running, and can this machine reach it?") from error
+        except httpx.InvalidURL as error:
+            raise BackendAway(f"{self.url} is no address of a backend: {error}.", hint="Mend the address.") from error
+        if reply.status_code != httpx.codes.OK:
+            raise _refused(self.url, reply.status_code, body)
+        try:
+            return shape.model_validate_json(body)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the whole"
+            sentence = f"What answers at {self.url} does not speak like a backend ({where}: {first['msg']})."
+            raise BackendAway(
+                sentence, hint="Give the address of its control, and a backend of this version."
+            ) from error
+
+
+async def _bounded(reply: httpx.Response) -> bytes:
+    body = bytearray()
+    async for part in reply.aiter_bytes():
+        body += part
+        if len(body) > LARGEST_ANSWER:
+            raise BackendAway("The backend's answer is longer than any can be.", hint="Is that address a backend's?")
+    return bytes(body)
+
+
+def _refused(url: str, status: int, body: bytes) -> BackendAway:
+    if status == httpx.codes.UNAUTHORIZED:
+        hint = "Give the token that it was started with (CLAWGROUPS_BACKEND_TOKEN)."
+        return BackendAway(f"The backend at {url} does not take this token.", hint=hint)
+    try:
+        fault = Fault.model_validate_json(body)
+    except ValidationError:
+        fault = Fault(sentence=f"The backend at {url} answered with status {status}.")
+    return BackendAway(fault.sentence, hint=fault.hint)
