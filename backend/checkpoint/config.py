@@ -88,10 +88,11 @@ class TextConfig(BaseModel):
         rope = value.get("rope_parameters")
         rope = rope if isinstance(rope, dict) else {}
         scaling = value.get("rope_scaling") or (rope if rope.get("rope_type", "default") != "default" else None)
-        kind = (scaling or {}).get("rope_type", (scaling or {}).get("type"))
-        if scaling and kind not in ("yarn", "deepseek_yarn"):
-            raise ValueError(f"rope scaling of type {kind!r} is not supported, only yarn")
-        return {"rope_theta": rope.get("rope_theta", 10000.0), **value, "rope_scaling": scaling}
+        if scaling:
+            kind = scaling.get("rope_type", scaling.get("type")) if isinstance(scaling, dict) else scaling
+            if kind not in ("yarn", "deepseek_yarn"):
+                raise ValueError(f"rope scaling of type {kind!r} is not supported, only yarn")
+        return {"rope_theta": rope.get("rope_theta", 10000.0), **value, "rope_scaling": scaling or None}
 
     @model_validator(mode="after")
     def _parts_fit(self) -> TextConfig:

@@ -36,7 +36,7 @@ export default {
     </div>
     <div v-if="progress" class="back-progress">
       <div class="back-bar" role="progressbar" aria-label="Loading" aria-valuemin="0" aria-valuemax="100" :aria-valuenow="progress.fraction === null ? null : Math.round(progress.fraction * 100)" :class="{ 'back-unknown': progress.fraction === null }"><i :style="{ width: (progress.fraction ?? 1) * 100 + '%' }"></i></div>
-      <p><bdi>{{ progress.sentence || words }}</bdi><b v-if="progress.fraction !== null" class="num"> {{ pc(progress.fraction) }}</b></p>
+      <p><bdi>{{ progress.sentence || words }}</bdi><b v-if="progress.fraction !== null" class="num">&nbsp;· {{ pc(progress.fraction) }}</b></p>
     </div>
     <div v-if="fault" class="back-fault" role="alert"><strong dir="auto">{{ fault.sentence }}</strong><span v-if="fault.hint" dir="auto">{{ fault.hint }}</span></div>
     <dl v-if="facts.length" class="back-facts"><div v-for="[label, value] in facts" :key="label"><dt>{{ label }}</dt><dd><bdi :class="{ mono: label === 'Address' || label === 'Source' }">{{ value }}</bdi></dd></div></dl>
