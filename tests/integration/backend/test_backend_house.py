@@ -189,7 +189,7 @@ def test_something_else_at_the_address_is_said_in_words(bare: httpx.Client, mode
 def test_one_that_is_started_here_and_ends_at_once_is_told_with_its_last_words(
     tmp_path: Path, bare: httpx.Client
 ) -> None:
-    """A Python that has no backend, as a wrong CLAWGROUPS_BACKEND_PYTHON; it is tried again, and ends with the house."""
+    """A Python that has no backend, as a wrong CLAWGROUPS_BACKEND_PYTHON; it is tried again, until the house ends."""
     python = tmp_path / "python"
     python.write_text(f"#!{sys.executable}\nimport sys\nsys.exit('No module named backend')\n")
     python.chmod(0o755)
