@@ -41,7 +41,8 @@ export class Tile {
     this.id = tile.id;
     this.look = "";
     this.bars = new Float32Array(BARS);
-    this.drawn = "";
+    this.drawn = new Uint8Array(BARS); // heights: of each tile, the path itself would take 1.8 KB
+    this.live = false;
     this.element = make("button", "tile");
     Object.assign(this.element, { type: "button", tabIndex: -1 });
     this.element.dataset.id = tile.id;
@@ -95,7 +96,7 @@ export class Tile {
 
   /** The end of the text under way. */
   say(live) {
-    this.live = live;
+    this.live = live !== ""; // the words are the feed's to keep, as long as they are watched
     if (this.more) put(this.more.line, live.slice(-240).replace(/\s+/g, " "));
   }
 
@@ -110,18 +111,19 @@ export class Tile {
   }
 
   draw(top) {
-    let d = "";
+    let changed = false;
     for (let i = 0; i < BARS; i++) {
       const value = this.bars[i];
-      if (value < 0.3) continue;
-      const height = Math.max(1, Math.round(Math.min(1, value / top) * 15));
-      d += `M${i * 5} 16v-${height}h3.4v${height}z`;
+      const height = value < 0.3 ? 0 : Math.max(1, Math.round(Math.min(1, value / top) * 15));
+      if (height === this.drawn[i]) continue;
+      this.drawn[i] = height;
+      changed = true;
     }
-    if (d === this.drawn) return;
-    this.drawn = d;
-    this.path.setAttribute("d", d);
+    if (changed) this.path.setAttribute("d", Array.from(this.drawn, barPath).join(""));
   }
 }
+
+const barPath = (height, at) => (height ? `M${at * 5} 16v-${height}h3.4v${height}z` : "");
 
 /** The name that fits on a tile: a file's own name where the task is a path, else the sub-agent's. */
 export function shortName(tile) {
