@@ -8,6 +8,7 @@ import typer
 
 from clawgroups import __version__
 from clawgroups.cli import accounts, members
+from clawgroups.cli.backend import PASS_ON, backend
 from clawgroups.cli.bench import bench
 from clawgroups.cli.doctor import doctor
 from clawgroups.cli.failures import Root
@@ -36,6 +37,7 @@ app.add_typer(accounts.app, name="accounts")
 app.command()(export)
 app.command()(doctor)
 app.command()(bench)
+app.command(context_settings=PASS_ON)(backend)
 
 
 def _version(wanted: bool) -> None:

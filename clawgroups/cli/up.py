@@ -42,6 +42,10 @@ def up(
     survey: Annotated[
         Path | None, typer.Option(help="Survey this folder at first start; it is only read.", show_default=False)
     ] = None,
+    backend: Annotated[
+        str | None,
+        typer.Option(help="Serve this checkpoint's folder, or use the backend at this address.", show_default=False),
+    ] = None,
     pages: Annotated[bool, typer.Option("--pages/--no-pages", hidden=True)] = True,
     parent: Annotated[int | None, typer.Option(hidden=True, help="End with this process.")] = None,
 ) -> None:
@@ -55,8 +59,9 @@ def up(
     set_up_logging(logging.DEBUG if context.find_root().params.get("verbose") else logging.INFO)
     folder = _survey_folder(survey)
     settings = settings_of(
-        home=home, port=port, host=host, database=database, open_to_network=open_to_network or None, folder=folder
-    )
+        home=home, port=port, host=host, database=database, open_to_network=open_to_network or None, folder=folder,
+        backend=backend,
+    )  # fmt: skip
     _refuse_second(settings.home)
     try:
         uvloop.run(_up(settings, pages, folder))

@@ -146,3 +146,4 @@ def test_a_backend_that_goes_away_is_told_in_words(
             control.end()
             expect(page.locator(".back-state")).to_have_text("×Does not answer")
             expect(page.locator(".back-fault")).to_contain_text(control.address)
+            page.close()  # before its own server ends

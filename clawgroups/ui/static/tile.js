@@ -41,7 +41,7 @@ export class Tile {
     this.id = tile.id;
     this.look = "";
     this.bars = new Float32Array(BARS);
-    this.drawn = new Uint8Array(BARS); // heights: of each tile, the path itself would take 1.8 KB
+    this.drawn = new Uint8Array(BARS); // heights: of each tile, the path itself would take 1.5 KB
     this.live = false;
     this.element = make("button", "tile");
     Object.assign(this.element, { type: "button", tabIndex: -1 });
