@@ -1,0 +1,1 @@
+"""Puts one supervised engine and its control together: what ``backend serve`` runs."""
