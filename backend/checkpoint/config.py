@@ -156,16 +156,22 @@ class ModelConfig(BaseModel):
 
 def read_config(folder: Path) -> ModelConfig:
     """The configuration of the checkpoint in ``folder``. Raises CheckpointError."""
+    return parse_config(read_json(folder), str(folder / "config.json"))
+
+
+def read_json(folder: Path) -> Any:
+    """What ``config.json`` in ``folder`` holds, as it stands there. Raises CheckpointError."""
     path = folder / "config.json"
     try:
+        if path.exists() and not path.is_file():
+            raise CheckpointError(f"{path} is not a file.", "Name a checkpoint folder.")
         if path.stat().st_size > LARGEST_CONFIG:
             raise CheckpointError(f"{path} is larger than any configuration is.", "Name a checkpoint folder.")
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as gone:
         raise CheckpointError(f"{folder} has no config.json.", "Name the folder of a checkpoint.") from gone
     except (OSError, ValueError, RecursionError) as bad:
         raise CheckpointError(f"{path} cannot be read: {bad}.", "Download the checkpoint again.") from bad
-    return parse_config(raw, str(path))
 
 
 def parse_config(raw: Any, where: str) -> ModelConfig:
