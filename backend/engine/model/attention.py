@@ -26,7 +26,7 @@ from backend.engine.model.rope import attention_scale, rotate
 
 Way = Literal["naive", "expanded", "absorbed"]
 QUERY_BLOCK = 512
-"""Queries of a piece that are masked at once: the mask has as many rows."""
+"""Queries that are masked at once, of a piece that goes on after a past: the mask has as many rows."""
 GATHER_LIMIT = 2**24
 """Elements of latents that are laid out for absorbed attention at once (64 MiB)."""
 
@@ -44,7 +44,7 @@ class Attention:
     kv_b: Linear
     out: Linear
     cache: Tensor
-    """bf16 [pages, page size, latent + rope]."""
+    """bf16 (float32 for comparisons) [pages, page size, latent + rope]."""
 
     def __call__(self, x: Tensor, batch: Batch, cosine: Tensor, sine: Tensor, way: Way) -> Tensor:
         """float32 [n, hidden] -> float32 [n, hidden]; latents of the batch are written to the cache on the way."""
@@ -56,12 +56,12 @@ class Attention:
     def _query(self, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
         """[n, heads, nope + rope]."""
         low = self.q_norm(self.q_a(x)) if self.q_a is not None and self.q_norm is not None else x
-        query = self.q_b(low).unflatten(1, (self.text.num_attention_heads, -1))
-        plain, turned = query.split((self.text.qk_nope_head_dim, self.text.qk_rope_head_dim), dim=-1)
+        query = self.q_b(low).view(len(x), self.text.num_attention_heads, -1)
+        plain, turned = torch.split(query, [self.text.qk_nope_head_dim, self.text.qk_rope_head_dim], dim=-1)
         return torch.cat((plain, rotate(turned, cosine.unsqueeze(1), sine.unsqueeze(1))), dim=-1)
 
     def _remember(self, x: Tensor, batch: Batch, cosine: Tensor, sine: Tensor) -> None:
-        latent, key = self.kv_a(x).split((self.text.kv_lora_rank, self.text.qk_rope_head_dim), dim=-1)
+        latent, key = torch.split(self.kv_a(x), [self.text.kv_lora_rank, self.text.qk_rope_head_dim], dim=-1)
         row = torch.cat((self.kv_norm(latent), rotate(key, cosine, sine)), dim=-1)
         self.cache.flatten(0, 1)[batch.slots] = row.to(self.cache.dtype)
 
@@ -73,20 +73,21 @@ class Attention:
             yield query[first : first + len(piece.tokens)], past, piece.start
 
     def _expand(self, past: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys [heads, length, nope + rope] and values [heads, length, v] of latents, in their type."""
+        """Keys [heads, length, nope + rope] and values [heads, length, v] of latents, bf16."""
         text = self.text
-        latent, key = past.split((text.kv_lora_rank, text.qk_rope_head_dim), dim=-1)
-        both = F.linear(latent, self.kv_b.weight).unflatten(1, (text.num_attention_heads, -1)).transpose(0, 1)
-        plain, value = both.split((text.qk_nope_head_dim, text.v_head_dim), dim=-1)
+        past = past.to(self.kv_b.weight.dtype)
+        latent, key = torch.split(past, [text.kv_lora_rank, text.qk_rope_head_dim], dim=-1)
+        both = F.linear(latent, self.kv_b.weight).view(len(past), text.num_attention_heads, -1).transpose(0, 1)
+        plain, value = torch.split(both, [text.qk_nope_head_dim, text.v_head_dim], dim=-1)
         return torch.cat((plain, key.expand(text.num_attention_heads, -1, -1)), dim=-1), value
 
     def _naive(self, query: Tensor, batch: Batch) -> Tensor:
         """[n, heads, v], in float32 throughout."""
         mixed = []
-        weight = self.kv_b.weight.float().unflatten(0, (self.text.num_attention_heads, -1))
-        w_key, w_value = weight.split((self.text.qk_nope_head_dim, self.text.v_head_dim), dim=1)
+        weight = self.kv_b.weight.float().view(self.text.num_attention_heads, -1, self.text.kv_lora_rank)
+        w_key, w_value = torch.split(weight, [self.text.qk_nope_head_dim, self.text.v_head_dim], dim=1)
         for mine, past, start in self._pasts(query, batch):
-            latent, key = past.float().split((self.text.kv_lora_rank, self.text.qk_rope_head_dim), dim=-1)
+            latent, key = torch.split(past.float(), [self.text.kv_lora_rank, self.text.qk_rope_head_dim], dim=-1)
             plain = torch.einsum("tc,hdc->htd", latent, w_key)
             keys = torch.cat((plain, key.expand(len(plain), -1, -1)), dim=-1)
             scores = torch.einsum("nhd,htd->hnt", mine, keys) * attention_scale(self.text)
@@ -102,11 +103,13 @@ class Attention:
             keys, values = self._expand(past)
             # The fused kernel wants one width for all: zeros at the end of a value change nothing.
             values = F.pad(values, (0, keys.shape[-1] - values.shape[-1]))
-            for block in range(0, len(mine), QUERY_BLOCK):
-                part = mine[block : block + QUERY_BLOCK].transpose(0, 1).to(keys.dtype)
-                mask = _causal(start + block, part.shape[1], len(past), past.device)
-                scale = attention_scale(self.text)
-                done = F.scaled_dot_product_attention(part[None], keys[None], values[None], mask, scale=scale)
+            step = QUERY_BLOCK if start else len(mine)
+            for block in range(0, len(mine), step):
+                part = mine[block : block + step].transpose(0, 1).to(keys.dtype)
+                mask = _causal(start + block, part.shape[1], len(past), past.device) if start else None
+                done = F.scaled_dot_product_attention(
+                    part[None], keys[None], values[None], mask, is_causal=not start, scale=attention_scale(self.text)
+                )
                 mixed.append(done[0, ..., : self.text.v_head_dim].transpose(0, 1).float())
         return torch.cat(mixed)
 
@@ -114,9 +117,9 @@ class Attention:
         """[n, heads, v]. Each token is a row of its own, with the past up to itself."""
         text = self.text
         weight = self.kv_b.weight if self.kv_b.wide is None else self.kv_b.wide
-        weight = weight.unflatten(0, (text.num_attention_heads, -1)).float()
-        w_key, w_value = weight.split((text.qk_nope_head_dim, text.v_head_dim), dim=1)
-        plain, turned = query.split((text.qk_nope_head_dim, text.qk_rope_head_dim), dim=-1)
+        weight = weight.view(text.num_attention_heads, -1, text.kv_lora_rank).float()
+        w_key, w_value = torch.split(weight, [text.qk_nope_head_dim, text.v_head_dim], dim=1)
+        plain, turned = torch.split(query, [text.qk_nope_head_dim, text.qk_rope_head_dim], dim=-1)
         through = torch.einsum("nhd,hdc->nhc", plain, w_key)
         rows = torch.cat((through, turned), dim=-1)
         owner = torch.tensor([len(piece.tokens) for piece in batch.pieces], device=query.device)

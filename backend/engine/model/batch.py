@@ -37,7 +37,10 @@ class Batch:
 
 def lay_out(pieces: Sequence[Piece], page_size: int, device: torch.device) -> Batch:
     """One batch of all ``pieces``; pages hold ``page_size`` tokens."""
-    tokens, positions, slots, first = [], [], [], []
+    tokens: list[int] = []
+    positions: list[int] = []
+    slots: list[int] = []
+    first: list[int] = []
     for piece in pieces:
         first.append(len(tokens))
         tokens += piece.tokens

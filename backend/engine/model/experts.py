@@ -37,7 +37,7 @@ class Router:
         text = self.text
         if text.topk_group == text.n_group:
             return scores
-        groups = scores.unflatten(1, (text.n_group, -1))
+        groups = scores.view(len(scores), text.n_group, -1)
         best = groups.topk(min(2, groups.shape[-1]), dim=-1)[0].sum(-1).topk(text.topk_group, dim=-1)[1]
         keep = torch.zeros(groups.shape[:2], dtype=torch.bool, device=scores.device).scatter_(1, best, True)
         return groups.masked_fill(~keep.unsqueeze(-1), float("-inf")).flatten(1)
@@ -54,11 +54,11 @@ class Experts:
     def __call__(self, x: Tensor) -> Tensor:
         chosen, weights = self.router(x)
         order = chosen.flatten().argsort(stable=True)
-        rows = x[order // chosen.shape[1]]
+        rows = x.bfloat16()[order // chosen.shape[1]]  # what the products take anyway, at half the size
         counts = chosen.flatten().bincount(minlength=len(self.experts)).tolist()
-        parts = rows.split([count for count in counts if count])
+        parts = torch.split(rows, [count for count in counts if count])
         hit = [number for number, count in enumerate(counts) if count]
-        out = torch.empty_like(rows)
+        out = torch.empty(rows.shape, device=x.device)
         out[order] = torch.cat([self.experts[number](part) for number, part in zip(hit, parts, strict=True)])
         mixed = (out.view(*chosen.shape, -1) * weights.unsqueeze(-1)).sum(1)
         return mixed if self.shared is None else mixed + self.shared(x)

@@ -7,24 +7,16 @@ rows and ten times as slow for many, so many rows take a bf16 copy, kept or made
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from backend.checkpoint.int4 import dequantize, unpack
+
 FEW_ROWS = 6
 """Rows up to which the INT4 kernel is faster than bf16 (measured at 512x256 to 7168x2048)."""
-
-
-def dequantise(packed: Tensor, scale: Tensor) -> Tensor:
-    """bf16 [out, in] of int32 [out, in / 8] and scales [out, in / group]; each value is rounded once."""
-    nibbles = _nibbles(packed)
-    groups = nibbles.unflatten(-1, (scale.shape[-1], -1)).sub_(8).float()
-    return (groups * scale.float().unsqueeze(-1)).flatten(-2).bfloat16()
-
-
-def _nibbles(packed: Tensor) -> Tensor:
-    shifts = torch.arange(0, 32, 4, dtype=torch.int32, device=packed.device)
-    return ((packed.unsqueeze(-1) >> shifts) & 15).flatten(-2)
 
 
 class Int4Linear:
@@ -35,6 +27,8 @@ class Int4Linear:
         self.scale = scale
         self._tiles: tuple[Tensor, int, Tensor] | None = None
         self._dense: Tensor | None = None
+        self.unpacked: Callable[[Tensor, Tensor], Tensor] = dequantize
+        """What makes bf16 [out, in] of the two; the compiled path puts its own here, for the same bits."""
 
     @property
     def group_size(self) -> int:
@@ -45,7 +39,7 @@ class Int4Linear:
         out, width = self.packed.shape[0], self.packed.shape[1] * 8
         if self.packed.device.type != "cpu" or out % 16 or width % 32 or self.group_size not in (32, 64, 128, 256):
             return False
-        tiles = torch.ops.aten._convert_weight_to_int4pack_for_cpu(_nibbles(self.packed), 1)
+        tiles = torch.ops.aten._convert_weight_to_int4pack_for_cpu(unpack(self.packed).int(), 1)
         scale_and_zero = torch.zeros(self.scale.shape[1], out, 2, dtype=torch.bfloat16)
         scale_and_zero[..., 0] = self.scale.t()
         self._tiles = tiles, self.group_size, scale_and_zero
@@ -57,7 +51,7 @@ class Int4Linear:
 
     def dense(self) -> Tensor:
         """bf16 [out, in]."""
-        return dequantise(self.packed, self.scale) if self._dense is None else self._dense
+        return self.unpacked(self.packed, self.scale) if self._dense is None else self._dense
 
     def __call__(self, x: Tensor) -> Tensor:
         if self._tiles is not None and x.shape[0] <= FEW_ROWS:

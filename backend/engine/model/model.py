@@ -2,7 +2,8 @@
 
 Pieces of few tokens (decoding, and short ends of prompts) go one way, absorbed attention and the compiled path where
 there is one; long pieces go the other, expanded attention and bf16 products. Which way a piece goes depends on that
-piece alone, never on what else is in the call.
+piece alone, never on what else is in the call; and on the compiled path a short piece's result is the same bits
+whatever else is.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
     from backend.engine.model.native import Native
     from backend.engine.request import Piece
 
-SHORT = 8
-"""Tokens up to which a piece takes the way of few rows."""
+SHORT, SHORT_COMPILED = 1, 32
+"""Tokens up to which a piece takes the way of few rows, in torch and where it is compiled."""
+FEW_ROWS_AN_EXPERT = 64
+"""Rows an expert has on average up to which the compiled way is faster than bf16 products with weights unpacked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class LanguageModel:
         self._weights = weights
         self._images = images
         self._native = native
+        self._short_tokens = SHORT if native is None else SHORT_COMPILED
         self._device = weights.embedding.device
         self._rope = Rope(text, self._device)
 
@@ -77,8 +81,8 @@ class LanguageModel:
         """See ``Runner.forward``. Raises ValueError for a piece that breaks the contract; nothing is written then."""
         for piece in pieces:
             check(piece, self.vocab_size, self.context_length, self.page_size, self.page_count)
-        short = [number for number, piece in enumerate(pieces) if len(piece.tokens) <= SHORT]
-        long = [number for number, piece in enumerate(pieces) if len(piece.tokens) > SHORT]
+        short = [number for number, piece in enumerate(pieces) if len(piece.tokens) <= self._short_tokens]
+        long = [number for number, piece in enumerate(pieces) if len(piece.tokens) > self._short_tokens]
         rows: dict[int, Tensor] = {}
         for numbers, run in ((short, self._short), (long, self._long)):
             if numbers:
@@ -117,10 +121,19 @@ class LanguageModel:
         """All layers in torch, float32 [n, hidden]; the last norm is not yet applied."""
         x = self._embed(batch)
         cosine, sine = self._rope.at(batch.positions)
-        for layer in self._weights.layers:
+        for number, layer in enumerate(self._weights.layers):
             x = x + layer.attention(layer.attention_norm(x), batch, cosine, sine, way)
-            x = x + layer.mixing(layer.mixing_norm(x))
+            x = x + self._mix(number, layer, layer.mixing_norm(x))
         return x
+
+    def _mix(self, number: int, layer: Layer, x: Tensor) -> Tensor:
+        """Experts of few rows each go the compiled way: bf16 products only pay with many."""
+        mixing = layer.mixing
+        if self._native is None or not isinstance(mixing, Experts):
+            return mixing(x)
+        if len(x) * mixing.router.text.num_experts_per_tok <= FEW_ROWS_AN_EXPERT * len(mixing.experts):
+            return self._native.mix(number, x)
+        return mixing(x)
 
     def _logits(self, x: Tensor) -> Tensor:
         x = self._weights.norm(x)

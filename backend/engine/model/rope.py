@@ -17,7 +17,7 @@ def _magnitude(factor: float, weight: float) -> float:
 
 def attention_scale(text: TextConfig) -> float:
     """What scores are multiplied by before the softmax."""
-    scale = text.qk_head_dim**-0.5
+    scale: float = text.qk_head_dim**-0.5
     yarn = text.rope_scaling
     if yarn is not None and yarn.mscale_all_dim:
         scale *= _magnitude(yarn.factor, yarn.mscale_all_dim) ** 2
@@ -27,13 +27,16 @@ def attention_scale(text: TextConfig) -> float:
 def inverse_frequencies(text: TextConfig) -> Tensor:
     """Radians a token of each pair, float32 [rope / 2]."""
     width = text.qk_rope_head_dim
-    plain = 1.0 / text.rope_theta ** (torch.arange(0, width, 2, dtype=torch.float32) / width)
+    periods = text.rope_theta ** (torch.arange(0, width, 2, dtype=torch.float32) / width)
     yarn = text.rope_scaling
-    return plain if yarn is None else _stretched(plain, yarn, text)
+    return 1.0 / periods if yarn is None else _stretched(periods, yarn, text)
 
 
-def _stretched(plain: Tensor, yarn: Yarn, text: TextConfig) -> Tensor:
-    """Slow pairs are divided by the factor, fast ones stay, those between are blended."""
+def _stretched(periods: Tensor, yarn: Yarn, text: TextConfig) -> Tensor:
+    """Slow pairs are divided by the factor, fast ones stay, those between are blended.
+
+    In the order of operations of transformers and SGLang: at position 100,000 the last bit of a frequency shows.
+    """
     width = text.qk_rope_head_dim
 
     def pair_that_turns(times: float) -> float:
@@ -43,8 +46,8 @@ def _stretched(plain: Tensor, yarn: Yarn, text: TextConfig) -> Tensor:
     low = max(math.floor(pair_that_turns(yarn.beta_fast)), 0)
     high = min(math.ceil(pair_that_turns(yarn.beta_slow)), width - 1)
     steps = torch.arange(width // 2, dtype=torch.float32)
-    slow = ((steps - low) / max(high - low, 0.001)).clamp(0, 1)
-    return plain / yarn.factor * slow + plain * (1 - slow)
+    fast = 1 - ((steps - low) / max(high - low, 0.001)).clamp(0, 1)
+    return 1.0 / (yarn.factor * periods) * (1 - fast) + 1.0 / periods * fast
 
 
 class Rope:
@@ -54,9 +57,7 @@ class Rope:
         self._frequencies = inverse_frequencies(text).to(device)
         yarn = text.rope_scaling
         self._magnitude = (
-            1.0
-            if yarn is None
-            else _magnitude(yarn.factor, yarn.mscale) / _magnitude(yarn.factor, yarn.mscale_all_dim)
+            1.0 if yarn is None else _magnitude(yarn.factor, yarn.mscale) / _magnitude(yarn.factor, yarn.mscale_all_dim)
         )
 
     def at(self, positions: Tensor) -> tuple[Tensor, Tensor]:
