@@ -1,0 +1,1 @@
+"""Looks after SGLang: its environment, its processes, its log, and what went wrong in words."""

@@ -1,0 +1,121 @@
+"""One run of a program and of everything that it starts; when it is over, nothing of it is left.
+
+SGLang starts many processes, and what they start may leave their group. So all of them carry a mark in their
+environment, and whoever has it, or is in the session, belongs to the run. The mark outlives us: a supervisor that was
+killed finds at its next start what it left behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+
+from backend.errors import LaunchFailed
+
+MARK = "CLAWGROUPS_BACKEND_RUN"
+LONGEST_LINE = 2**20
+GONE_WITHIN_S = 15.0
+LOOK_EVERY_S = 0.05
+
+
+class Process:
+    """A program that runs. Make one with ``start``."""
+
+    def __init__(self, process: asyncio.subprocess.Process, mark: str) -> None:
+        self._process = process
+        self.mark = mark
+
+    @classmethod
+    async def start(cls, argv: list[str], environment: dict[str, str], folder: Path) -> Process:
+        """Starts it in a session of its own, standard error joined to output. Raises LaunchFailed."""
+        mark = secrets.token_hex(16)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                env=environment | {MARK: mark},
+                cwd=folder,
+                start_new_session=True,
+                limit=LONGEST_LINE,
+            )
+        except OSError as error:
+            raise LaunchFailed(
+                f"{argv[0]} cannot be started: {error.strerror}.", "Run backend setup to make the environment again."
+            ) from error
+        return cls(process, mark)
+
+    @property
+    def id(self) -> int:
+        """The process id of the first of them."""
+        return self._process.pid
+
+    @property
+    def status(self) -> int | None:
+        """Its exit status, None while it runs; minus the signal that ended it."""
+        return self._process.returncode
+
+    async def lines(self) -> AsyncIterator[str]:
+        """What all of them print, until the last has ended; a progress bar that is drawn over gives many lines."""
+        assert self._process.stdout is not None
+        rest = b""
+        while part := await self._process.stdout.read(65536):
+            *whole, rest = (rest + part).replace(b"\r", b"\n").split(b"\n")
+            for line in whole:
+                if line.strip():
+                    yield line.decode(errors="replace")
+            if len(rest) > LONGEST_LINE:
+                yield rest.decode(errors="replace")
+                rest = b""
+        if rest.strip():
+            yield rest.decode(errors="replace")
+
+    async def wait(self) -> int:
+        """Waits until the first of them is over."""
+        return await self._process.wait()
+
+    async def stop(self, patience_s: float) -> None:
+        """Asks the first to finish its work and end, waits, then ends whoever is left. Raises LaunchFailed."""
+        if self.status is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.wait(), patience_s)
+        await end_all(self.mark, self.id)
+        await self.wait()
+
+
+async def end_all(mark: str, session: int | None) -> None:
+    """Ends every process of a run. Raises LaunchFailed if one cannot be ended."""
+    until = asyncio.get_running_loop().time() + GONE_WITHIN_S
+    while left := await asyncio.to_thread(members, mark, session):
+        if asyncio.get_running_loop().time() > until:
+            raise LaunchFailed(
+                f"The processes {', '.join(map(str, sorted(left)))} cannot be ended.",
+                "They may hang in the GPU's driver; look at dmesg, and restart the machine if need be.",
+            )
+        for one in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(one, signal.SIGKILL)
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+def members(mark: str, session: int | None) -> set[int]:
+    """Ids of the processes of a run that still live; ``session`` None: by the mark alone."""
+    found = set()
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            in_session = session is not None and os.getsid(process.pid) == session
+            if in_session or process.environ().get(MARK) == mark:
+                found.add(process.pid)
+    return found
