@@ -45,7 +45,8 @@ def _command(name: str) -> Callable[..., Any]:
 
 def main() -> None:
     """Runs the command line; ends the process with its exit status. Errors are two lines, never a trace."""
-    for name in COMMANDS:
+    asked = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    for name in (asked,) if asked in COMMANDS else COMMANDS:  # the one that is asked for comes up without the others
         app.command(name)(_command(name))
     try:
         app(prog_name="python -m backend")
