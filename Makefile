@@ -20,7 +20,7 @@ setup: $(VENV)/.ready ## the virtual environment with what the program needs
 	@sh scripts/system-packages.sh --optional bwrap
 
 setup-test: $(VENV)/.ready-dev ## the same with what the tests need, system packages too
-	@sh scripts/system-packages.sh bwrap chromium postgres curl
+	@sh scripts/system-packages.sh bwrap chromium postgres curl g++
 
 setup-bench: $(VENV)/.ready-bench ## the same with the peers that the benchmarks compare with
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs system programs that are missing, through the package manager, where that is allowed without a question.
-# Usage: system-packages.sh [--optional] PROGRAM...   PROGRAM: bwrap chromium postgres curl venv
+# Usage: system-packages.sh [--optional] PROGRAM...   PROGRAM: bwrap chromium postgres curl g++ venv
 # With --optional a program that cannot be installed is only reported.
 set -eu
 optional=no
@@ -20,6 +20,8 @@ package() {  # the package's name for apt, dnf, pacman, in this order
         postgres:apt) echo postgresql ;;
         postgres:dnf) echo postgresql-server ;;
         postgres:pacman) echo postgresql ;;
+        g++:dnf) echo gcc-c++ ;;
+        g++:pacman) echo gcc ;;
         *) echo "$1" ;;
     esac
 }
