@@ -21,14 +21,19 @@ USABLE = 0.9
 
 def plan_cpu(model: Model, hardware: Hardware, wish: Wish) -> Plan:
     """The plan for this machine's CPU. Raises PlanRefused."""
+    wish.check(model)
+    none = "" if hardware.groups() else "No GPU was found here, and "
     if model.shape.architecture not in (DEEPSEEK, KIMI):
         raise PlanRefused(
-            f"No GPU was found here, and the CPU engine serves {DEEPSEEK} and {KIMI}, not {model.shape.architecture}.",
+            f"{none}the CPU engine serves {DEEPSEEK} and {KIMI}, not {model.shape.architecture}.",
             "Name a GPU server with --hardware, such as --hardware 1xL40S.",
         )
     ram = hardware.nodes[0].ram
     if ram is None:
-        raise PlanRefused("There is no GPU, and how much RAM there is is not known.", "Name hardware with --hardware.")
+        raise PlanRefused(
+            f"{none or 'For the CPU engine '}how much RAM this machine has is not known.",
+            "Name hardware with --hardware.",
+        )
     per_token = cache_per_token(model.shape, Cut(1), "bf16")
     weights = model.shape.weights.loaded + model.shape.absorbed
     left = int(ram * USABLE) - weights - WORKSPACE
@@ -36,11 +41,16 @@ def plan_cpu(model: Model, hardware: Hardware, wish: Wish) -> Plan:
     if context is None:
         need = weights + WORKSPACE + wish.requests * (wish.context or LEAST_CONTEXT) * per_token
         raise PlanRefused(
-            f"No GPU was found here, and {model.name} does not fit in RAM for the CPU engine: it wants {gib(need)} "
+            f"{none}{model.name} does not fit in RAM for the CPU engine: it wants {gib(need)} "
             f"({gib(weights)} of weights), and {gib(int(ram * USABLE))} of {gib(ram)} can be used.",
             "Name a GPU server with --hardware, such as --hardware 8xH200, or take a smaller model.",
         )
-    tokens = left // per_token
+    return _plan(model, hardware, wish, ram, weights, left // per_token, context, per_token)
+
+
+def _plan(
+    model: Model, hardware: Hardware, wish: Wish, ram: int, weights: int, tokens: int, context: int, per_token: int
+) -> Plan:
     return Plan(
         model=model.name,
         model_path=model.path,
@@ -59,11 +69,24 @@ def plan_cpu(model: Model, hardware: Hardware, wish: Wish) -> Plan:
             reserve=ram - int(ram * USABLE) + WORKSPACE,
             cache_per_token=per_token,
         ),
-        commands=[NodeCommand(rank=0, argv=["python", "-m", "backend", "engine", model.path])],
+        commands=[NodeCommand(rank=0, argv=_words(model, context, wish))],
         rows=_rows(model, ram, tokens, context, per_token),
-        warnings=[*hardware.notes, "No GPU was found here: the CPU engine serves it, some tokens a second."],
+        warnings=_warnings(model, hardware, context),
         assumptions=["A tenth of RAM is the system's, 2 GiB are for computing.", *model.notes],
     )
+
+
+def _warnings(model: Model, hardware: Hardware, context: int) -> list[str]:
+    found = list(hardware.notes)
+    if not hardware.groups():
+        found.append("No GPU was found here: the CPU engine serves the model.")
+    if context < model.shape.context:
+        found.append(f"The context is {context:,} tokens and not the model's {model.shape.context:,}.")
+    return found
+
+
+def _words(model: Model, context: int, wish: Wish) -> list[str]:
+    return ["python", "-m", "backend", "engine", model.path, "--port", str(wish.port), "--context", str(context)]
 
 
 def _context(model: Model, tokens: int, wish: Wish) -> int | None:

@@ -44,8 +44,8 @@ def _amd(name: str, mib: int) -> Gpu:
 CATALOGUE = {
     gpu.name: gpu
     for gpu in (
-        # Totals of nvidia-smi, as seen in published outputs, and of rocm-smi for MI300X (206,141,652,992 bytes). Those of
-        # MI325X, MI350X and MI355X are reckoned from their data sheets. What a machine says itself takes precedence.
+        # Totals of nvidia-smi, and of rocm-smi for MI300X (206,141,652,992 bytes), as people published them. Those of
+        # MI325X, MI350X and MI355X are reckoned from data sheets. What a machine says itself takes precedence.
         _nvidia("H200", 143771, 90),
         _nvidia("H100", 81559, 90),
         _nvidia("H20", 97871, 90),

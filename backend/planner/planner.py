@@ -21,11 +21,7 @@ LEAST_FP8 = 89
 def make_plan(model: Model, hardware: Hardware, wish: Wish | None = None) -> Plan:
     """The plan for a model on this hardware. Raises PlanRefused, with the reason in numbers and what would fit."""
     wish = wish or Wish()
-    if wish.context is not None and wish.context > model.shape.context:
-        raise PlanRefused(
-            f"{model.name} knows at most {model.shape.context:,} tokens of context, not {wish.context:,}.",
-            f"Ask for --context {model.shape.context} or less.",
-        )
+    wish.check(model)
     groups = hardware.groups()
     if not groups:
         return plan_cpu(model, hardware, wish)
@@ -127,7 +123,7 @@ def _warnings(
         )
     if chosen.spans > 1:
         found.append(
-            f"{used[0].host} must be the name or address of the first node that the others reach; "
+            "--dist-init-addr must name the first node by an address that the others reach; "
             "every node needs the checkpoint at the same path. No recipe for K2.6 on several nodes was found."
         )
     if len(used) > chosen.spans:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from backend.planner.candidates import Candidate, Group
-from backend.planner.gpu import GIB
+from backend.planner.gpu import GIB, MIB
 from backend.planner.layout import runner
 from backend.planner.plan import Row
 from backend.planner.shape import Model
 
 
 def gib(size: int) -> str:
-    """``554.3 GiB``; small sizes with two places."""
+    """``554.3 GiB``; small sizes with two places, tiny ones in MiB."""
+    if size < GIB // 10:
+        return f"{size / MIB:.1f} MiB"
     return f"{size / GIB:.1f} GiB" if size >= 10 * GIB else f"{size / GIB:.2f} GiB"
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from backend.errors import PlanRefused
 from backend.planner.memory import CacheType
+from backend.planner.shape import Model
 
 
 class Wish(BaseModel):
@@ -16,6 +18,14 @@ class Wish(BaseModel):
     concurrency: int | None = Field(default=None, ge=1)
     cache_type: CacheType = "auto"
     port: int = Field(default=30000, ge=1, le=65535)
+
+    def check(self, model: Model) -> None:
+        """Raises PlanRefused for a context that the model does not know."""
+        if self.context is not None and self.context > model.shape.context:
+            raise PlanRefused(
+                f"{model.name} knows at most {model.shape.context:,} tokens of context, not {self.context:,}.",
+                f"Ask for --context {model.shape.context} or less.",
+            )
 
     @property
     def requests(self) -> int:
