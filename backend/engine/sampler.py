@@ -64,7 +64,7 @@ def _restrict(logits: Tensor, choosers: Sequence[Chooser]) -> Tensor:
     """The logits after penalties and grammars; finite somewhere in every row, or its chooser is at fault."""
     bounded = [row for row, chooser in enumerate(choosers) if chooser.matcher is not None]
     penalties = {row: taken for row, chooser in enumerate(choosers) if (taken := chooser.penalties())}
-    allowed = logits.clone()
+    allowed = logits.clone() if penalties or bounded else logits
     for row, taken in penalties.items():
         amounts = torch.tensor(list(taken.values()), device=logits.device)
         allowed[row, list(taken)] -= amounts
@@ -72,10 +72,10 @@ def _restrict(logits: Tensor, choosers: Sequence[Chooser]) -> Tensor:
         matchers = [matcher for row in bounded if (matcher := choosers[row].matcher) is not None]
         mask = grammar.allowed(matchers, logits.shape[1]).to(logits.device)
         allowed[bounded] = allowed[bounded].masked_fill(~mask, -torch.inf)
-    for row in (~allowed.amax(dim=1).isfinite()).nonzero().flatten().tolist():
+    empty = (~allowed.amax(dim=1).isfinite()).nonzero().flatten().tolist()
+    for row in empty:
         choosers[row].fault = _fault(logits[row], choosers[row])
-        allowed[row] = 0
-    return allowed
+    return allowed.index_fill(0, torch.tensor(empty, device=logits.device), 0) if empty else allowed
 
 
 def _fault(logits: Tensor, chooser: Chooser) -> str:

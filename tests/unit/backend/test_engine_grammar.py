@@ -1,0 +1,134 @@
+"""Answers that have to follow a grammar follow it; a grammar that is no good is refused."""
+
+import json
+import threading
+import time
+
+import pytest
+import torch
+from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
+
+from backend.engine import sampler
+from backend.engine.chooser import Chooser
+from backend.engine.grammar import Grammars, allowed
+from backend.engine.request import Sampling
+from backend.errors import RequestRefused
+
+END = 256
+
+
+class Bytes:
+    """A tokenizer whose tokens are bytes, and one that ends."""
+
+    eos_token_id = END
+    bos_token_id = None
+    tokens = (*(bytes([n]) for n in range(256)), b"<|end|>")
+    special_token_ids = (END,)
+
+    def __call__(self, text):
+        return list(text)
+
+
+def tokenizer():
+    return LLTokenizer(TokenizerWrapper(Bytes()))
+
+
+def _schema(schema):
+    return LLMatcher.grammar_from_json_schema(schema)
+
+
+OBJECT = {
+    "type": "object",
+    "properties": {"name": {"enum": ["ab", "cd"]}, "n": {"type": "integer", "minimum": 0, "maximum": 99}},
+    "required": ["name", "n"],
+    "additionalProperties": False,
+}
+
+
+def _write(grammars, grammar, seed, vocab=300):
+    """What a model that knows nothing writes under ``grammar``."""
+    chooser = Chooser(Sampling(seed=seed, grammar=grammar), grammars.matcher(grammar))
+    written = bytearray()
+    for _ in range(200):
+        (token,) = sampler.choose(torch.zeros(1, vocab), [chooser])
+        assert not chooser.fault
+        complete = chooser.accept(token.id)
+        if token.id == END:
+            assert complete
+            return bytes(written)
+        written.append(token.id)
+    raise AssertionError(bytes(written))
+
+
+def test_whatever_the_model_says_it_says_it_by_the_schema():
+    grammars = Grammars(tokenizer())
+    for seed in range(5):
+        said = json.loads(_write(grammars, _schema(OBJECT | {"x-guidance": {"whitespace_flexible": False}}), seed))
+        assert said["name"] in {"ab", "cd"}
+        assert 0 <= said["n"] <= 99
+
+
+def test_rows_with_and_without_a_grammar_share_a_batch():
+    grammars = Grammars(tokenizer())
+    bound = Chooser(Sampling(temperature=0), grammars.matcher(_schema(OBJECT)))
+    logits = torch.zeros(2, 300)
+    logits[:, 299] = 5
+    tokens = sampler.choose(logits, [Chooser(Sampling(temperature=0)), bound])
+    assert [token.id for token in tokens] == [299, ord("{")]
+
+
+def test_tokens_beyond_the_tokenizers_are_never_allowed():
+    mask = allowed([Grammars(tokenizer()).matcher(_schema({}))], 300)
+    assert mask.shape == (1, 300)
+    assert not mask[0, 257:].any()
+    assert mask[0, ord("{")]
+
+
+@pytest.mark.parametrize(
+    "grammar",
+    [_schema({"type": "frob"}), "start: /[/", "", "{}", _schema({"$ref": "#/nowhere"}), "[" * 100_000],
+)
+def test_a_grammar_that_is_no_good_is_refused_by_what_it_says(grammar):
+    with pytest.raises(RequestRefused) as refused:
+        Grammars(tokenizer()).matcher(grammar)
+    assert grammar[:100] in refused.value.sentence
+    assert len(refused.value.sentence) < 1000
+
+
+def test_a_hostile_schema_takes_no_more_than_seconds():
+    properties = {
+        f"p{n}": {"type": "string", "pattern": "(a|b|c)*[a-z]{0,500}x.{0,300}y" + "z?" * n} for n in range(500)
+    }
+    begun = time.monotonic()
+    try:
+        chooser = Chooser(Sampling(temperature=0), Grammars(tokenizer()).matcher(_schema({"properties": properties})))
+        for _ in range(50):
+            (token,) = sampler.choose(torch.arange(300.0).unsqueeze(0), [chooser])
+            if chooser.fault or chooser.accept(token.id):
+                break
+    except RequestRefused:
+        pass
+    assert time.monotonic() - begun < 20
+
+
+def test_a_compiled_grammar_is_copied_not_shared():
+    grammars = Grammars(tokenizer())
+    first, second = grammars.matcher(_schema(OBJECT)), grammars.matcher(_schema(OBJECT))
+    assert first.consume_token(ord("{"))
+    assert allowed([second], 257)[0, ord("{")]
+    assert not allowed([first], 257)[0, ord("{")]
+
+
+def test_matchers_made_on_one_thread_are_used_on_another():
+    made = []
+    thread = threading.Thread(target=lambda: made.append(Grammars(tokenizer()).matcher(_schema(OBJECT))))
+    thread.start()
+    thread.join()
+    assert allowed(made, 257)[0, ord("{")]
+    assert made[0].consume_token(ord("{"))
+
+
+def test_a_token_against_the_grammar_is_a_fault():
+    chooser = Chooser(Sampling(), Grammars(tokenizer()).matcher(_schema(OBJECT)))
+    assert chooser.accept(ord("x"))
+    assert "grammar" in chooser.fault
