@@ -26,20 +26,20 @@ Size = Field(gt=0, le=2**24)
 class Yarn(BaseModel):
     """Yarn's stretching of rotary positions (Peng et al., "YaRN", 2023), as DeepSeek-V3 has it."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
     factor: float = Field(ge=1)
     original_max_position_embeddings: int = Field(gt=0)
-    beta_fast: float = 32.0
-    beta_slow: float = 1.0
-    mscale: float = 1.0
-    mscale_all_dim: float = 0.0
+    beta_fast: float = Field(default=32.0, gt=0)
+    beta_slow: float = Field(default=1.0, gt=0)
+    mscale: float = Field(default=1.0, ge=0)
+    mscale_all_dim: float = Field(default=0.0, ge=0)
 
 
 class TextConfig(BaseModel):
     """The language model. Names are those of the file; defaults are what the architecture says of absent keys."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
     vocab_size: int = Size
     hidden_size: int = Size
@@ -66,7 +66,7 @@ class TextConfig(BaseModel):
     hidden_act: Literal["silu"] = "silu"
     rms_norm_eps: float = Field(default=1e-6, gt=0)
     max_position_embeddings: int = Field(gt=0)
-    rope_theta: float = Field(default=10000.0, gt=0)
+    rope_theta: float = Field(default=10000.0, gt=1)
     rope_scaling: Yarn | None = None
     tie_word_embeddings: bool = False
     attention_bias: Literal[False] = False
@@ -123,7 +123,7 @@ class TextConfig(BaseModel):
 class VisionConfig(BaseModel):
     """MoonViT-3D and the projector behind it, in the names of Moonshot's ``config.json``."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
     patch_size: int = Field(default=14, gt=0, le=256)
     init_pos_emb_height: int = Field(default=64, gt=0, le=4096)

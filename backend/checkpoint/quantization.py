@@ -20,6 +20,20 @@ class _Weights(BaseModel):
     actorder: None = None
 
 
+MOST_REPEATS = 4
+"""Of a pattern; more of them, or a repeated group, may take longer on one name than anyone waits."""
+
+
+def _check_pattern(pattern: str) -> None:
+    """Raises ValueError for what is no regular expression, or one that could take forever."""
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as wrong:
+        raise ValueError(f"{pattern[:200]!r} is not a regular expression: {wrong}") from wrong
+    if len(pattern) > 512 or re.search(r"\)[*+?{]", pattern) or len(re.findall(r"[*+{]", pattern)) > MOST_REPEATS:
+        raise ValueError(f"the pattern {pattern[:200]!r} is more elaborate than such patterns are")
+
+
 class Quantization(BaseModel):
     """Symmetric INT4 in groups of ``group_size`` inputs, eight nibbles an int32; ``ignore`` stays as it is."""
 
@@ -46,10 +60,7 @@ class Quantization(BaseModel):
     def _patterns_are_patterns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for pattern in value:
             if pattern.startswith("re:"):
-                try:
-                    re.compile(pattern[3:])
-                except re.error as wrong:
-                    raise ValueError(f"{pattern!r} is not a regular expression: {wrong}") from wrong
+                _check_pattern(pattern[3:])
         return value
 
     @property

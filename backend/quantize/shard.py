@@ -17,6 +17,7 @@ from torch import Tensor
 from backend.checkpoint.int4 import ZERO, pack, quantize
 from backend.errors import BackendError, CheckpointError
 from backend.quantize.parts import Part
+from backend.quantize.recovery import recovered, was_int4
 from backend.quantize.report import Error, Report
 from backend.quantize.source import Source
 
@@ -78,7 +79,8 @@ class ShardWriter:
         """The shape, the packed rows as they come, and the scales, which are kept until then."""
         assert part.layer is not None
         yield _view(torch.tensor(self._source.tensors[part.name].shape, dtype=torch.int64))
-        scales = []
+        scales: list[Tensor] = []
+        was = False
         for piece in self._source.pieces(part.name):
             weight = piece.float()
             if not torch.isfinite(weight).all():
@@ -86,6 +88,9 @@ class ShardWriter:
                     f"{part.name} holds values that are not finite numbers.", "Download the checkpoint again."
                 )
             nibbles, scale = quantize(weight, self._group)
+            was = was_int4(weight, nibbles, scale) if not scales else was
+            if was:
+                nibbles, scale = recovered(weight, nibbles, scale)
             self._report.add(part.layer, _error(weight, nibbles, scale))
             scales.append(scale)
             yield _view(pack(nibbles))
@@ -109,9 +114,9 @@ def header(parts: list[Part]) -> bytes:
 
 
 def _error(weight: Tensor, nibbles: Tensor, scale: Tensor) -> Error:
-    """Against the value that is stored; engines round it to bf16 once more."""
+    """Against the weights that engines take: codes by scales, rounded to bf16."""
     codes = nibbles.float().sub_(ZERO).view(*scale.shape, -1)
-    off = (codes.mul_(scale.float().unsqueeze(-1)).view(weight.shape) - weight).double()
+    off = (codes.mul_(scale.float().unsqueeze(-1)).view(weight.shape).bfloat16() - weight).double()
     return Error(float(off.square().sum()), float(weight.double().square().sum()), float(off.abs().max()))
 
 

@@ -60,7 +60,7 @@ def read_image(data: bytes, vision: VisionConfig) -> ReadImage:
     )
     padded = np.zeros((down * patch, across * patch, 3), dtype=np.uint8)
     padded[:height, :width] = np.asarray(image)
-    digest = hashlib.sha256(f"{down} {across} {patch} ".encode() + padded.tobytes()).digest()
+    digest = hashlib.sha256(f"{down} {across} ".encode() + padded.tobytes()).digest()
     normal = (padded.astype(np.float32) / 255 - _MEAN) / _DEVIATION
     cut = normal.reshape(down, patch, across, patch, 3).transpose(0, 2, 4, 1, 3).reshape(-1, 3, patch, patch)
     length = down * across // math.prod(vision.merge_kernel_size)
