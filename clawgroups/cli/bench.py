@@ -13,7 +13,7 @@ import uvloop
 from clawgroups.cli.logs import set_up_logging
 from clawgroups.errors import ClawError, Invalid
 
-NAMES = ("dispatch", "takeover", "feed", "resume", "streams", "history-open", "wall", "leak")
+NAMES = ("dispatch", "takeover", "feed", "resume", "streams", "history-open", "wall", "leak", "engine")
 
 
 def bench(

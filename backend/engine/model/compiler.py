@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 SOURCE = Path(__file__).with_name("native.cpp")
+PARTS = ("native.cpp", "products.cpp")
 FLAGS = ("-O3", "-march=native", "-std=c++17", "-shared", "-fPIC", "-fopenmp")
 SWITCH = "BACKEND_NATIVE"
 """Environment variable; "0" leaves the compiled path out."""
@@ -50,7 +51,8 @@ def _cache_folder() -> Path:
 def _key(compiler: str) -> str:
     """Equal where the same library runs: the source, the flags, the compiler and the processor's abilities."""
     version = subprocess.run([compiler, "--version"], capture_output=True, check=True, timeout=PATIENCE_S).stdout
-    parts = (SOURCE.read_bytes(), " ".join(FLAGS).encode(), version, _processor().encode())
+    sources = (SOURCE.with_name(name).read_bytes() for name in PARTS)
+    parts = (*sources, " ".join(FLAGS).encode(), version, _processor().encode())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
