@@ -64,6 +64,8 @@ class Choice:
     begun: float = field(default_factory=time.monotonic)
     prefilled: Prefilled | None = None
     output: list[Token] = field(default_factory=list)
+    cut: bool = False
+    """Whether a stop string ended it before the engine would have."""
 
     @property
     def cached_tokens(self) -> int:
@@ -95,13 +97,19 @@ class Choice:
                             yield Told(rest, waiting)
                         yield self._ended(event)
                         return
-            yield (
-                Ended("stop", self.answer.stopped)
-                if self.answer.stopped
-                else Ended("error", error="The engine broke off.")
-            )
+            if not self.answer.stopped:
+                yield Ended("error", error="The engine broke off.")
+                return
+            await self._cut()
+            yield Ended("stop", self.answer.stopped)
         finally:
             self.stream.cancel()
+
+    async def _cut(self) -> None:
+        """Ends the request at a stop string, which to the engine looks as if the client had gone."""
+        self.stream.cancel()
+        async for event in self.stream:
+            self.cut = isinstance(event, Finish) and event.reason == "abort"
 
     async def _events(self) -> AsyncIterator[Event | Ended]:
         try:

@@ -48,7 +48,7 @@ async def complete(service: Service, body: CompletionBody, request: Request, cli
 
 
 async def _asked(service: Service, body: CompletionBody, prompts: Sequence[Sequence[int]], client: str) -> list[Asked]:
-    schema = schema_in(body.json_schema) or schema_of(body.response_format)
+    schema = schema_of(body.response_format) if body.json_schema is None else schema_in(body.json_schema)
     grammar = await service.grammar(Form(schema=schema, regex=body.regex))
     sampling = sampling_of(
         body,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.api import faults
@@ -57,7 +58,8 @@ class _Counted:
         message = await self._receive()
         self._seen += len(message.get("body", b""))
         if self._seen > self._largest:
-            raise _too_large(self._largest)
+            refusal = _too_large(self._largest)
+            raise HTTPException(refusal.status, str(refusal))  # FastAPI lets none but these through a body's reading
         return message
 
 

@@ -95,8 +95,8 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 
 
 def sentence_of(errors: Any) -> str:
-    """The first complaint about a body, with where it is."""
-    first = errors[0]
+    """One complaint about a body, with where it is: the deepest, for of a choice of forms that is the one meant."""
+    first = max(errors, key=lambda error: len(error["loc"]))
     place = ".".join(str(part) for part in first["loc"] if part != "body") or "the body"
     return f"{place}: {first['msg'].removeprefix('Value error, ')}."
 

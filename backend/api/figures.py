@@ -45,6 +45,7 @@ class Figures:
             "inter_token": Buckets(BETWEEN_TOKENS_S),
             "end_to_end": Buckets(WHOLE_S),
         }
+        self.cut = 0
         self.prompt_tokens = Buckets(TOKENS)
         self.generated_tokens = Buckets(TOKENS)
 
@@ -52,7 +53,8 @@ class Figures:
         """One measurement of the engine."""
         self.times[quantity].add(seconds)
 
-    def ended(self, prompt: int, generated: int) -> None:
-        """A request that is over."""
+    def ended(self, prompt: int, generated: int, *, cut: bool) -> None:
+        """A request that is over; ``cut``: at a stop string, and the engine counts it as aborted."""
+        self.cut += cut
         self.prompt_tokens.add(prompt)
         self.generated_tokens.add(generated)

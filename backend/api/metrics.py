@@ -31,7 +31,7 @@ class _Collector:
 
     def collect(self) -> Iterator[Metric]:
         stats = self._service.stats()
-        for name, total in _counters(stats).items():
+        for name, total in _counters(stats, self._service.figures.cut).items():
             counter = CounterMetricFamily(PREFIX + name, _HELP, labels=list(self._labels))
             counter.add_metric(list(self._labels.values()), total)
             yield counter
@@ -63,14 +63,14 @@ class _Collector:
         }
 
 
-def _counters(stats: Stats) -> dict[str, float]:
-    """Their names end in ``_total``, which the text format adds."""
+def _counters(stats: Stats, cut: int) -> dict[str, float]:
+    """Their names end in ``_total``, which the text format adds. ``cut``: ended at a stop string, not aborted."""
     return {
         "prompt_tokens": stats.prompt_tokens,
         "generation_tokens": stats.generated_tokens,
         "cached_tokens": stats.cached_tokens,
         "num_requests": stats.requests,
-        "num_aborted_requests": stats.aborted,
+        "num_aborted_requests": max(0, stats.aborted - cut),
         "num_failed_requests": stats.failed,
         "num_retracted_requests": stats.preempted,
         "evicted_tokens": stats.evicted_tokens,

@@ -140,7 +140,7 @@ class Service:
             async for piece in choice.told():
                 yield piece
         finally:
-            self.figures.ended(len(asked.prompt), len(choice.output))
+            self.figures.ended(len(asked.prompt), len(choice.output), cut=choice.cut)
             self.drop(asked, [choice])
 
     def drop(self, asked: Asked, choices: Sequence[Choice]) -> None:
@@ -163,6 +163,11 @@ class Service:
         for stream in streams:
             stream.cancel()
         return len(streams)
+
+    @property
+    def running(self) -> list[str]:
+        """Ids of the requests that are not at their end."""
+        return list(self._running)
 
     def new_id(self, prefix: str, wanted: str | None) -> str:
         """An id for a request: what the client wants if nobody has it yet, else a new one."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.resources import files
 from pathlib import Path
 
 import torch
@@ -46,13 +46,13 @@ _CERTAIN = 1e4
 
 def write_words(folder: Path) -> None:
     """The tokenizer and the chat template of a tiny checkpoint, without the rest of it."""
-    from backend.tiny.make import HERE
     from backend.tiny.tokens import tokenizer_config, vocabulary
 
     folder.mkdir(parents=True, exist_ok=True)
     vocabulary(VOCABULARY).tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer_config(CONTEXT)))
-    shutil.copyfile(HERE / "chat_template.jinja", folder / "chat_template.jinja")
+    template = files("backend.tiny").joinpath("chat_template.jinja").read_text(encoding="utf-8")
+    (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
 
 
 class ScriptedModel:

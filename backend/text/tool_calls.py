@@ -62,6 +62,9 @@ class ToolCalls:
         self._only = next(iter(names)) if len(names) == 1 else ""
         self._where = _Where.TEXT
         self._id = ""
+        self._gap = ""
+        self._stray = False
+        self._numbers: set[int] = set()
         self.count = 0
 
     def feed(self, text: str) -> list[Part]:
@@ -89,12 +92,19 @@ class ToolCalls:
                     self._give_up_id(parts)
                     self._where = _Where.ODD
             case _Where.SECTION:
-                if not text.isspace():
-                    parts.append(Text(text))
+                self._between(text, parts)
             case _Where.TEXT | _Where.ODD:
                 parts.append(Text(text))
 
+    def _between(self, text: str, parts: list[Part]) -> None:
+        """Blanks between calls are nothing, words there are text with the blanks around them."""
+        self._gap += text
+        if self._stray or not self._gap.isspace():
+            parts.append(Text(self._gap))
+            self._gap, self._stray = "", True
+
     def _sign(self, sign: str, parts: list[Part]) -> None:
+        self._gap, self._stray = "", False
         if sign == ARGUMENTS:
             self._arguments(parts)
         elif self._where is _Where.ODD and sign == CALL_END:
@@ -121,14 +131,17 @@ class ToolCalls:
             return
         found, counter = _ID.fullmatch(self._id), _COUNTER.fullmatch(self._id)
         if found:
-            name, number = found[1], found[2]
+            name, number = found[1], int(found[2])
         elif counter and self._only:
-            name, number = self._only, counter[1]
+            name, number = self._only, int(counter[1])
         else:
             self._give_up_id(parts)
             parts.append(Text(spelled(ARGUMENTS)))
             self._where = _Where.ODD
             return
+        if number in self._numbers:  # results are told apart by their call's id
+            number = max(self._numbers) + 1
+        self._numbers.add(number)
         parts.append(CallBegun(self.count, f"functions.{name}:{number}", name))
         self.count += 1
         self._id, self._where = "", _Where.ARGUMENTS

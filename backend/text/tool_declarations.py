@@ -71,7 +71,7 @@ def typescript(tools: Sequence[Mapping[str, Any]]) -> str | None:
     functions = [tool.get("function") for tool in tools if tool.get("type") == "function"]
     try:
         declared = [_Function(function).text() for function in functions if function]
-    except (_NoWord, AttributeError, KeyError, TypeError):  # as in Moonshot's: whatever it trips over, JSON it is
+    except (ValueError, AttributeError, KeyError, TypeError):  # as in Moonshot's: whatever it trips over, JSON it is
         return None
     body = "\n".join(declared)
     return f"# Tools\n\n## functions\nnamespace functions {{\n{body}\n}}\n" if declared else ""
