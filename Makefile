@@ -60,4 +60,4 @@ screenshots: setup-test ## make the pictures of the documentation anew, and one 
 	$(BIN)/python scripts/screenshot.py
 
 clean: ## remove what was built, the virtual environment too
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-sglang build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

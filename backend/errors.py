@@ -7,7 +7,8 @@ BackendError
 ├── LaunchFailed        SGLang did not come up, or went down
 └── RequestRefused      a request that is not served; ``status`` is its HTTP status
     ├── ContextTooLong
-    └── QueueFull
+    ├── QueueFull
+    └── EngineStopped
 """
 
 from __future__ import annotations
@@ -68,3 +69,9 @@ class QueueFull(RequestRefused):
         super().__init__(
             f"The queue is full: {waiting} requests wait already.", "Try again in a moment, or raise --max-queued."
         )
+
+
+class EngineStopped(RequestRefused):
+    """The engine does not run: it was not started, it is stopping, or it broke down."""
+
+    status = 503

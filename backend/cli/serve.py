@@ -37,10 +37,12 @@ def serve(
     nnodes: Annotated[int, typer.Option(min=0, help="Nodes of one copy (0: as planned).")] = 0,
     node_rank: Annotated[int, typer.Option(min=0, help="Which of them this one is.")] = 0,
     dist_init_addr: Annotated[str, typer.Option(help="HOST:PORT of node 0, over which they meet.")] = "",
-    use_ray: Annotated[bool, typer.Option("--use-ray", help="Start the ranks of all nodes over a Ray cluster.")] = False,
+    use_ray: Annotated[
+        bool, typer.Option("--use-ray", help="Start the ranks of all nodes over a Ray cluster.")
+    ] = False,
     options: Annotated[str, typer.Option(help="More options for SGLang or the engine, as in a shell.")] = "",
     drain: Annotated[float, typer.Option(min=0, help="Seconds that requests may take to finish at a stop.")] = 60.0,
-    folder: Annotated[Path | None, typer.Option(help="Where logs and status are kept.")] = None,
+    logs: Annotated[Path | None, typer.Option(help="Folder of logs and status.")] = None,
     control_host: Annotated[str, typer.Option(help="Address of the control.")] = "127.0.0.1",
     control_port: Annotated[int, typer.Option(min=0, max=65_535, help="Port of the control (0: any).")] = 0,
     parent: Annotated[int, typer.Option(hidden=True, help="End when this process does.")] = 0,
@@ -50,14 +52,15 @@ def serve(
     BACKEND_API_KEY (or a file that BACKEND_API_KEY_FILE names) is the key that the API wants, BACKEND_CONTROL_TOKEN
     what the control wants to be shown; one is made where it is not set.
     """
-    from backend.serving.assemble import Order, serve_order
+    from backend.serving.assemble import serve_order
+    from backend.serving.order import Order
 
     key = _secret("BACKEND_API_KEY")
     order = Order(
         model=model, engine=engine.value, host=host, port=port, served_name=served_name, context=context,
         concurrency=concurrency, hardware=hardware, environment=environment, install=install, replicas=replicas,
         nnodes=nnodes, node_rank=node_rank, dist_init_addr=dist_init_addr, use_ray=use_ray, options=options,
-        drain_s=drain, folder=folder, api_key=key,
+        drain_s=drain, folder=logs, api_key=key,
     )  # fmt: skip
     serve_order(order, control_host, control_port, _secret("BACKEND_CONTROL_TOKEN"), parent)
 
@@ -72,4 +75,6 @@ def _secret(name: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise LaunchFailed(f"{path}, which {name}_FILE names, cannot be read: {error}", "Name a readable file.") from error
+        raise LaunchFailed(
+            f"{path}, which {name}_FILE names, cannot be read: {error}", "Name a readable file."
+        ) from error

@@ -13,7 +13,6 @@ import typer
 if TYPE_CHECKING:
     from backend.supervisor.environment import Environment
 
-HOME = Path("~/.local/share/clawgroups/backend")
 GIB = 2**30
 
 
@@ -45,11 +44,6 @@ def setup(
         _sglang(kind, folder, yes, ray, index)
 
 
-def default_folder(kind: str) -> Path:
-    """Where the environment of a kind lies unless another place is named."""
-    return HOME.expanduser() / kind
-
-
 def _engine(yes: bool, index: str) -> None:
     from backend.supervisor.engine_packages import install, missing
 
@@ -64,7 +58,7 @@ def _engine(yes: bool, index: str) -> None:
 
 
 def _sglang(kind: Kind, folder: Path | None, yes: bool, ray: bool, index: str) -> None:
-    from backend.supervisor.environment import Environment
+    from backend.supervisor.environment import Environment, default_folder
     from backend.supervisor.recipe import recipe
 
     plan = recipe("sglang-gpu" if kind is Kind.gpu else "sglang-cpu", ray=ray, index=index)

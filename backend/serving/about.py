@@ -15,7 +15,7 @@ from backend.serving.attribution import attribution
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """``url`` is the root of its OpenAI API. ``sees``: it takes images."""
+    """``url`` is the root of its OpenAI API, "" on a node that does not answer. ``sees``: it takes images."""
 
     engine: Literal["cpu", "sglang"]
     model: str
@@ -39,7 +39,7 @@ def about(engine: Literal["cpu", "sglang"], plan: Plan, served_name: str, url: s
         engine=engine,
         model=plan.model_path,
         served_name=served_name,
-        url=url,
+        url=f"{url}/v1" if url else "",
         context=plan.context,
         sees=sees,
         attribution=attribution(name, plan.architecture),

@@ -6,13 +6,14 @@ import psutil
 
 from backend.control.shapes import Fault, Progress, Status
 from backend.serving.about import About
+from backend.supervisor.fleet import Fleet
 from backend.supervisor.supervisor import Supervisor
 
 
 class Supervised:
     """The subject of one control (``backend.control.subject.Subject``)."""
 
-    def __init__(self, supervisor: Supervisor, about: About) -> None:
+    def __init__(self, supervisor: Supervisor | Fleet, about: About) -> None:
         self._supervisor = supervisor
         self._about = about
 

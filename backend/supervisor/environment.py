@@ -24,6 +24,7 @@ from backend.supervisor.faults import words_for
 from backend.supervisor.recipe import PATCH, PATCHED, PLUGIN, Recipe, Step
 
 RECORD = "clawgroups.json"
+HOME = Path("~/.local/share/clawgroups/backend")
 KEPT_LINES = 400
 LOCK_EVERY_S = 0.2
 Tell = Callable[[str], None]
@@ -54,6 +55,10 @@ class Environment:
         """Whether it is finished, and by this very recipe."""
         record = self._record()
         return record.ready and record.made_by == self.recipe.fingerprint() and self.python.exists()
+
+    def ours(self) -> bool:
+        """Whether it was made, or begun, by us."""
+        return bool(self._record().made_by)
 
     async def make(self, tell: Tell) -> None:
         """Makes it, or goes on making it; ``tell`` hears each line. Cancelling stops it at once.
@@ -181,6 +186,11 @@ class Environment:
 
 def _open(path: Path) -> IO[str]:
     return path.open("w")
+
+
+def default_folder(kind: str) -> Path:
+    """Where the environment of a kind lies unless another place is named."""
+    return HOME.expanduser() / kind
 
 
 def _existing(folder: Path) -> Path:

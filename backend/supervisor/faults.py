@@ -35,6 +35,19 @@ def _known(pattern: str, sentence: str, hint: str, passing: bool = False) -> Kno
 
 
 KNOWN = (
+    # Before all others: what follows a rank's end, and looks for GPUs to examine, is not the cause.
+    _known(
+        r"Subprocess (?P<name>\w+) \(pid=\d+\) crashed with exit code -9\b",
+        "A process of SGLang ({name}) was ended from outside (signal 9), mostly since the machine's memory was full.",
+        "Look at dmesg for the kernel's out-of-memory killer; lower --max-total-tokens, or use a machine with more memory.",
+        passing=True,
+    ),
+    _known(
+        r"gloo/transport/tcp/\w+\.cc:\d+\] .*(?:Connection reset by peer|Connection closed by peer)",
+        "A rank of SGLang ended without a word, and the others lost it: mostly ended from outside (signal 9).",
+        "Look at dmesg for the kernel's out-of-memory killer, and at the other rank's node if there are several.",
+        passing=True,
+    ),
     # What has to do with files.
     _known(
         r"references (?P<count>\d+) shard file\(s\) missing from (?P<folder>.+?) \(.*?\[(?P<files>.*?)\]",
@@ -42,8 +55,8 @@ KNOWN = (
         "Download them again; the index names them, so the download was not complete.",
     ),
     _known(
-        r"SafetensorError: .*?(?P<what>incomplete metadata|HeaderTooSmall|HeaderTooLarge|InvalidHeader|header|metadata)",
-        "A file of the checkpoint is damaged or cut off ({what}).",
+        r"SafetensorError: (?P<what>[^\n]+)",
+        "A file of the checkpoint is damaged or cut off: {what}.",
         "Compare the sizes of its .safetensors files with the publisher's, and download the wrong one again.",
     ),
     _known(
@@ -104,8 +117,8 @@ KNOWN = (
         "Install driver 580 or newer, and restart the machine.",
     ),
     _known(
-        r"Found no NVIDIA driver|nvidia-smi not found|No CUDA GPUs are available|Torch not compiled with CUDA"
-        r"|No accelerator .*available|no NVIDIA GPU",
+        r"Found no NVIDIA driver|nvidia-smi not found|No CUDA GPUs are available|AssertionError: Torch not compiled with CUDA"
+        r"|no attribute '_cuda_setDevice'",
         "No GPU can be used here.",
         "Look at nvidia-smi; in a container, start it with its GPUs. Without a GPU, serve with --engine cpu.",
     ),
@@ -143,13 +156,13 @@ KNOWN = (
     ),
     _known(
         r"(?:DefaultCPUAllocator: )?can't allocate memory|not enough memory: you tried to allocate|MemoryError"
-        r"|Cannot allocate memory|exit code:? -9\b|exitcode=-9\b",
-        "The machine's memory is full, or a process of SGLang was ended from outside (signal 9).",
+        r"|Cannot allocate memory",
+        "The machine's memory is full.",
         "Look at dmesg for the kernel's out-of-memory killer; lower --max-total-tokens, or use a machine with more memory.",
         passing=True,
     ),
     _known(
-        r"(?:CUDA error|illegal memory access|device-side assert|Xid|uncorrectable ECC)[^\n]*",
+        r"(?:CUDA error: |illegal memory access|device-side assert|\bXid\b|uncorrectable ECC)",
         "A GPU failed.",
         "Look at dmesg for Xid messages; if it comes again, restart the machine or take the GPU out.",
         passing=True,

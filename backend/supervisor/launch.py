@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from backend.planner.plan import KEY_VARIABLE, NodeCommand
 
 ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 DEFAULT_PORT = 30000
+ENGINE_KEY = "BACKEND_API_KEY"
+ENGINE_ENDS_S = 5.0
 SECRET_OPTIONS = ("--api-key", "--admin-api-key")
 
 
@@ -78,18 +81,23 @@ def launch(
     if api_key and serves and "--api-key" not in argv:
         argv += ["--api-key", api_key]
     host, port = option(argv, "--host") or "127.0.0.1", int(option(argv, "--port") or DEFAULT_PORT)
-    reached = ANY.get(host, host)
     return Launch(
         argv=tuple(argv),
         environment=_inherited() | (variables or {}) | command.env,
         folder=folder,
         host=host,
         port=port,
-        url=f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}" if serves else "",
+        url=_url(ANY.get(host, host), port) if serves else "",
         secrets=tuple(filter(None, (api_key, *(option(argv, name) for name in SECRET_OPTIONS)))),
         patience_s=patience_s,
         drain_s=drain_s,
     )
+
+
+def launch_engine(command: NodeCommand, folder: Path, *, api_key: str = "", drain_s: float = 60.0) -> Launch:
+    """The CPU engine's command with our own interpreter and variables; it takes its key from the environment."""
+    plain = launch(command, Path(sys.executable), folder, drain_s=drain_s + ENGINE_ENDS_S)
+    return replace(plain, environment=dict(os.environ) | {ENGINE_KEY: api_key} | command.env, secrets=(api_key,))
 
 
 def option(argv: list[str], name: str) -> str:
@@ -100,6 +108,10 @@ def option(argv: list[str], name: str) -> str:
         if word.startswith(f"{name}="):
             return word.partition("=")[2]
     return ""
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _inherited() -> dict[str, str]:

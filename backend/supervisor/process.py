@@ -79,8 +79,13 @@ class Process:
             yield rest.decode(errors="replace")
 
     async def wait(self) -> int:
-        """Waits until the first of them is over."""
-        return await self._process.wait()
+        """Waits until the first of them is over, even where others still hold its output open.
+
+        asyncio's own wait ends only when the pipe does, so the status is looked at instead.
+        """
+        while self._process.returncode is None:  # noqa: ASYNC110
+            await asyncio.sleep(LOOK_EVERY_S)
+        return self._process.returncode
 
     async def stop(self, patience_s: float) -> None:
         """Asks the first to finish its work and end, waits, then ends whoever is left. Raises LaunchFailed."""

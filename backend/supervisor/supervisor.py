@@ -31,7 +31,10 @@ STATUS_FILE, LOG_FILE = "status.json", "sglang.log"
 
 
 class Supervisor:
-    """One per process of SGLang. ``folder`` keeps its status as JSON and its log."""
+    """One per process of SGLang. ``folder`` keeps its status as JSON and its log; ``hears`` is told each line too.
+
+    ``make`` is asked for each start, so that what it reads may change; it raises BackendError.
+    """
 
     def __init__(
         self,
@@ -41,10 +44,12 @@ class Supervisor:
         environment: Environment | None = None,
         backoff: Backoff | None = None,
         secrets: tuple[str, ...] = (),
+        hears: Callable[[str], object] | None = None,
     ) -> None:
         self._make = make
         self._folder = folder
         self._environment = environment
+        self._hears = hears
         self._backoff = backoff or Backoff()
         folder.mkdir(parents=True, exist_ok=True)
         self.journal = Journal(folder / LOG_FILE, secrets)
@@ -54,6 +59,7 @@ class Supervisor:
         self._running: asyncio.Task[None] | None = None
         self._turning = asyncio.Lock()
         self._metrics = self._mark = ""
+        self._left = _left_behind(folder / STATUS_FILE)  # before the first status of ours takes its place
 
     @property
     def metrics_url(self) -> str:
@@ -151,6 +157,7 @@ class Supervisor:
         process, from_line = await _started(launch), self.journal.number
         self._metrics = f"{launch.url}{launch.metrics_path}" if launch.url else ""
         self._mark = process.mark
+        following = asyncio.create_task(self._follow(process))  # also while it drains: a full pipe would hold it up
         try:
             await self._set(replace(self._status, process=process.id))
             ready_for = await self._live(launch, process)
@@ -158,13 +165,13 @@ class Supervisor:
             await self._drain(process, launch)
             raise
         finally:
-            await end_all(process.mark, process.id)
+            await end_all(process.mark, process.id)  # who still holds the pipe would keep us reading for ever
+            await following
         said = [line for _, line in self.journal.after(from_line)]
         return await self._crashed(words_for(said, process.status), ready_for)
 
     async def _live(self, launch: Launch, process: Process) -> float:
-        """Follows a process until its end. Returns for how many seconds it was ready."""
-        following = asyncio.create_task(self._follow(process))
+        """Waits for a process until its end. Returns for how many seconds it was ready."""
         asking = asyncio.create_task(self._ask(launch, process))
         ready_at = None
         try:
@@ -172,14 +179,10 @@ class Supervisor:
                 ready_at = time.monotonic()
                 await self._turn("ready", fraction=1.0, sentence="Ready", error=None)
             await process.wait()
-            ready_for = time.monotonic() - ready_at if ready_at else 0.0
-            await end_all(process.mark, process.id)  # who still holds the pipe would keep us reading for ever
-            await following
-            return ready_for
+            return time.monotonic() - ready_at if ready_at else 0.0
         finally:
-            for task in (following, asking):
-                task.cancel()
-            await asyncio.gather(following, asking, return_exceptions=True)
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
 
     async def _crashed(self, fault: Fault, ready_for: float) -> bool:
         waiting = self._backoff.next(ready_for, fault.passing)
@@ -231,21 +234,21 @@ class Supervisor:
             return False
 
     async def _drain(self, process: Process, launch: Launch) -> None:
-        await self._turn("draining", sentence="Finishing its requests")
-        await asyncio.shield(process.stop(launch.drain_s))
+        serves = self._status.state == "ready"  # while it loads it has no requests, and may not hear a signal
+        await self._turn("draining", sentence="Finishing its requests" if serves else "Ending")
+        await asyncio.shield(process.stop(launch.drain_s if serves else 0.0))
         await self._set(replace(self._status, process=None))
 
     async def _end_leftovers(self) -> None:
         """Ends what an earlier supervisor, killed before it could, left running."""
-        try:
-            mark = json.loads((self._folder / STATUS_FILE).read_text()).get("mark")
-        except (OSError, ValueError, AttributeError):
-            return
-        if isinstance(mark, str) and mark:
-            await end_all(mark, None)
+        if self._left:
+            await end_all(self._left, None)
+            self._left = ""
 
     def _note(self, line: str) -> None:
-        self.journal.write(line)
+        kept = self.journal.write(line)
+        if self._hears:
+            self._hears(kept)
 
     async def _fail(self, fault: Fault) -> None:
         await self._turn("failed", sentence=fault.sentence, error=fault, process=None)
@@ -266,6 +269,15 @@ class Supervisor:
         new = self._folder / f"{STATUS_FILE}.new"
         new.write_text(json.dumps(kept))
         new.replace(self._folder / STATUS_FILE)
+
+
+def _left_behind(status: Path) -> str:
+    """The mark of a run that was going on when its supervisor wrote for the last time, "" if there was none."""
+    try:
+        mark = json.loads(status.read_text()).get("mark")
+    except (OSError, ValueError, AttributeError):
+        return ""
+    return mark if isinstance(mark, str) else ""
 
 
 async def _started(launch: Launch) -> Process:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -184,7 +185,8 @@ class Backend:
         python = self._settings.backend_python or sys.executable
         place = ["--port", str(self._settings.backend_port), "--control-port", "0"]
         logs = ["--logs", str(self._settings.home / "backend" / "logs")]
-        return [python, "-m", "backend", "serve", self.config.source, *place, *logs, *self.config.options]
+        until = ["--parent", str(os.getpid())]
+        return [python, "-m", "backend", "serve", self.config.source, *place, *logs, *until, *self.config.options]
 
     async def _end(self) -> None:
         process, self._process = self._process, None
