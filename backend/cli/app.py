@@ -51,7 +51,7 @@ def main() -> None:
     try:
         app(prog_name="python -m backend")
     except BackendError as error:
-        typer.echo(error.sentence, err=True)
+        typer.echo(f"error: {error.sentence}", err=True)
         if error.hint:
-            typer.echo(error.hint, err=True)
+            typer.echo(f"hint: {error.hint}", err=True)
         sys.exit(2)

@@ -244,6 +244,9 @@ KNOWN = (
 
 def words_for(lines: Sequence[str], status: int | None) -> Fault:
     """What the end of a log and an exit status say. It never fails: at worst the words are the log's own."""
+    own = _own_words(lines)
+    if own is not None:
+        return own
     text = "\n".join(lines[-KEPT:])
     for known in KNOWN:
         found = known.pattern.search(text)
@@ -255,6 +258,15 @@ def words_for(lines: Sequence[str], status: int | None) -> Fault:
         if raised:
             return Fault(f"{raised[1]}: {raised[2]}"[:LONGEST], "The log has more.", True)
     return _by_status(status, lines)
+
+
+def _own_words(lines: Sequence[str]) -> Fault | None:
+    """What our own engine said as it ended: ``error:``, then ``hint:``. Time mends none of these."""
+    said = [line.strip() for line in lines if line.strip()][-2:]
+    hint = said.pop().removeprefix("hint: ") if said and said[-1].startswith("hint: ") else ""
+    if not said or not said[-1].startswith("error: "):
+        return None
+    return Fault(said[-1].removeprefix("error: ")[:LONGEST], hint)
 
 
 def _by_status(status: int | None, lines: Sequence[str]) -> Fault:

@@ -128,10 +128,13 @@ class BackendProcess:
             )
 
     def _read_last_words(self) -> str:
-        """The last line that it said on standard error."""
+        """The last that it said on standard error: its error where it told one, else its last line."""
         with self._log_file.open("rb") as file:
             file.seek(0, os.SEEK_END)
             file.seek(max(0, file.tell() - KEPT_LOG))
             lines = file.read().decode(errors="replace").split("\n")
         said = [line.strip() for line in lines if line.strip()]
-        return said[-1][:500] if said else "It said nothing."
+        if not said:
+            return "It said nothing."
+        told = [line.removeprefix("error: ") for line in said[-2:] if line.startswith("error: ")]
+        return (told or said)[-1][:500]

@@ -38,3 +38,12 @@ def test_sglang_that_ends_its_own_processes_was_not_ended_from_outside() -> None
 
 def test_an_endless_line_stays_short() -> None:
     assert len(words_for(["ValueError: " + "x" * 100_000], 1).sentence) <= 300
+
+
+def test_what_our_own_engine_says_as_it_ends_is_told_as_it_said_it_and_not_tried_again() -> None:
+    lines = ["loading", "error: The shard model-00002.safetensors is missing.", "hint: Download it too."]
+    fault = words_for(lines, 2)
+    assert (fault.sentence, fault.hint) == ("The shard model-00002.safetensors is missing.", "Download it too.")
+    assert not fault.passing
+    assert words_for([*lines, "and then something else"], 2).sentence != fault.sentence
+    assert words_for(["error: Only this."], 2).hint == ""
