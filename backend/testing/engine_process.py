@@ -48,9 +48,7 @@ class EngineProcess:
 
     def metric(self, name: str) -> float:
         """The sum over all labels of one metric, named without the prefix."""
-        text = httpx.get(f"{self.url}/metrics", trust_env=False, timeout=STOP_S).text
-        found = [line for line in text.splitlines() if line.partition("{")[0].partition(" ")[0] == f"sglang:{name}"]
-        return sum(float(line.rpartition(" ")[2]) for line in found)
+        return metric(self.url, name)
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
         until = time.monotonic() + START_S
@@ -73,3 +71,10 @@ class EngineProcess:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def metric(url: str, name: str) -> float:
+    """The sum over all labels of one of a server's figures, named without the prefix."""
+    text = httpx.get(f"{url}/metrics", trust_env=False, timeout=STOP_S).text
+    found = [line for line in text.splitlines() if line.partition("{")[0].partition(" ")[0] == f"sglang:{name}"]
+    return sum(float(line.rpartition(" ")[2]) for line in found)

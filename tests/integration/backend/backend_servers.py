@@ -31,7 +31,7 @@ from backend.supervisor.recipe import recipe
 
 ROOT = Path(__file__).parents[3]
 KEY, TOKEN, NAME = "key-of-a-test", "token-of-a-test", "tiny"
-CONTEXT = 2048
+CONTEXT = 8192
 STARTS_WITHIN_S = 300.0
 ENDS_WITHIN_S = 90.0
 _started: dict[int, subprocess.Popen[str]] = {}

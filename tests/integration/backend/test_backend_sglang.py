@@ -44,7 +44,7 @@ def test_it_answers_with_the_key_alone_and_its_figures_reach_the_control(sglang_
     without = httpx.post(f"{sglang_server.url}/v1/chat/completions", json=QUESTION, timeout=60, trust_env=False)
     assert without.status_code == 401
     status = sglang_server.status()
-    assert (status["engine"], status["served_name"], status["context"]) == ("sglang", "tiny", 2048)
+    assert (status["engine"], status["served_name"], status["context"]) == ("sglang", "tiny", 8192)
     assert status["progress"]["fraction"] == 1.0
     text = httpx.get(f"{sglang_server.url}/metrics", trust_env=False).text
     assert "sglang:generation_tokens_total" in text
