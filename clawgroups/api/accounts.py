@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
+from fastapi import Body as Given
 from pydantic import Field
 
 from clawgroups.api.bodies import Body
@@ -41,6 +43,15 @@ class AccountChangesBody(Body):
     role: Roles | None = None
     disabled: bool | None = None
     password: str | None = Field(None, max_length=2_000)
+
+
+class TokenNameBody(Body):
+    """A name by which one knows the token again; empty: when it was made."""
+
+    name: str = Field("", max_length=120)
+
+
+Named = Annotated[TokenNameBody, Given(default_factory=lambda: TokenNameBody.model_validate({}))]
 
 
 @router.get("", responses=READ)
@@ -107,10 +118,11 @@ async def sign_out(account_id: str, house: House, admin: Admin) -> Json:
 
 
 @router.post("/{account_id}/tokens", status_code=201, responses=CHANGE)
-async def make_token(account_id: str, house: House, admin: Admin) -> Json:
+async def make_token(account_id: str, house: House, admin: Admin, body: Named) -> Json:
     """A token for somebody's programs, made by an admin; ``secret`` is told this once."""
     account = house.accounts.find(account_id)
-    secret, made = await house.accounts.sign_ins.make_token(account.id, "made by an admin")
+    name = body.name.strip() or time.strftime("made by an admin, %Y-%m-%d %H:%M:%S")
+    secret, made = await house.accounts.sign_ins.make_token(account.id, name)
     return {"id": made.id, "account": account.id, "name": made.name, "secret": secret}
 
 

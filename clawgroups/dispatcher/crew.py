@@ -52,6 +52,7 @@ class Crew:
     ) -> None:
         self.token = token or new_token()
         self.links: dict[str, RunnerLink] = {}
+        self.closing = False  # the server ends: runners go, and that is no loss to tell of
         self._make_drive = make_drive
         self._on_message = on_message
         self._lose_seat = lose_seat
@@ -128,7 +129,8 @@ class Crew:
         if self.links.get(link.session) is not link:
             return
         del self.links[link.session]
-        log.warning("runner lost: %s", reason, extra={"action": "runner_lost", "runner": link.name})
+        level = logging.DEBUG if self.closing else logging.WARNING
+        log.log(level, "runner lost: %s", reason, extra={"action": "runner_lost", "runner": link.name})
         link.fail_asks(LinkError("The runner is gone.", hint="Another one is being started; try again."))
         for agent, epoch in link.seats.items():
             self.lose_seat(agent, epoch, reason)

@@ -196,11 +196,11 @@ class Dispatcher:
 
     async def agent(self, agent_id: str) -> tuple[Group, Agent]:
         """A sub-agent and its group. Raises NotFound."""
-        group = await self.group(group_of(agent_id))
-        agent = group.agents.get(agent_id)
-        if agent is None:
-            raise NotFound(f"There is no sub-agent {agent_id}.")
-        return group, agent
+        try:
+            group = await self.group(group_of(agent_id))
+            return group, group.agents[agent_id]
+        except (NotFound, KeyError):
+            raise NotFound(f"There is no sub-agent {agent_id}.") from None
 
     async def command(self, group_id: str, command: cmd.Command, actor: str) -> Group:
         """Any command of a person; returns the state once it is committed.
@@ -220,11 +220,15 @@ class Dispatcher:
             await self.registry.freshen(group)
         if isinstance(command, cmd.ResumeAgent):
             command = await self.people.told(command, actor)
+        elif isinstance(command, cmd.AnswerRequest):
+            command = await self.people.informed(group_id, command, actor)
         decision = await self.desk.post(group_id, command, actor, urgent=isinstance(command, URGENT))
         return decision.group
 
     async def agent_command(self, command: cmd.AgentCommand, actor: str) -> Agent:
         """A command about one sub-agent; the group is in its id."""
+        if group_of(command.agent) not in self.desk.groups:
+            await self.agent(command.agent)
         group = await self.command(group_of(command.agent), command, actor)
         return group.agents[command.agent]
 

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from clawgroups.dispatcher.records import Meanwhile, hand_back_record, lapse_record, person_record
 from clawgroups.dispatcher.reports import propose
 from clawgroups.dispatcher.terminals import terminal_spec
@@ -14,7 +16,7 @@ from clawgroups.errors import ClawError, Invalid, LedgerStopped, LinkError
 from clawgroups.group import commands as cmd
 from clawgroups.group.group_tools import GROUP_TOOLS
 from clawgroups.group.members import MemberKind
-from clawgroups.group.state import Agent, AgentStatus, Group
+from clawgroups.group.state import Agent, AgentStatus, Group, RequestKind
 from clawgroups.group.thread import ToolCall
 from clawgroups.group.tools import ToolSpec
 from clawgroups.ledger.histories import away_since
@@ -112,6 +114,24 @@ class People:
         record = lapse_record(_who_drove(group, agent), _name(group, actor), meanwhile)
         return cmd.ResumeAgent(agent=agent.id, epoch=agent.epoch, record=record)
 
+    async def informed(self, group_id: str, command: cmd.AnswerRequest, actor: str) -> cmd.AnswerRequest:
+        """The same with what an answer needs by which a sub-agent goes on that stood still."""
+        group = self._dispatcher.desk.groups[group_id]
+        request = group.requests.get(command.request)
+        if request is None or request.kind is not RequestKind.STALL:
+            return command
+        agent = group.agents[request.agent]
+        match command.decision:
+            case "resume":
+                told = await self.told(cmd.ResumeAgent(agent=agent.id), actor)
+                return replace(command, epoch=told.epoch, record=told.record)
+            case "take_over":
+                return replace(command, lease_ms=int(self._dispatcher.settings.lease_s * 1_000))
+            case "reassign":
+                await self._bring(group, command.member, actor)
+                return replace(command, record=await self._record_of_people(group, agent))
+        return command
+
     async def _meanwhile(self, group: Group, agent_id: str, since: int) -> Meanwhile:
         """Everything since event ``since``, by which a person got the wheel."""
         reader = self._dispatcher.ledger.reader
@@ -172,10 +192,14 @@ class People:
         """Gives the task to another member, who is told why, and what people did since another driver last drove."""
         group, agent = await self._dispatcher.agent(agent_id)
         await self._bring(group, to, actor)
-        since = await away_since(self._dispatcher.ledger.reader, agent_id)
-        record = person_record(_who_drove(group, agent), await self._meanwhile(group, agent_id, since)) if since else ""
+        record = await self._record_of_people(group, agent)
         command = cmd.Reassign(agent=agent_id, to=to, reason=reason, record=record)
         return await self._dispatcher.agent_command(command, actor)
+
+    async def _record_of_people(self, group: Group, agent: Agent) -> str:
+        """What people did since another driver last drove; empty when none did."""
+        since = await away_since(self._dispatcher.ledger.reader, agent.id)
+        return person_record(_who_drove(group, agent), await self._meanwhile(group, agent.id, since)) if since else ""
 
     async def _bring(self, group: Group, member_id: str, actor: str) -> None:
         """A member of the house that was not in the group yet joins it by being given work."""

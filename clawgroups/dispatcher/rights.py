@@ -70,6 +70,7 @@ NEEDS: dict[type[cmd.Command], Role | None] = {
 
 ANSWERS: dict[tuple[RequestKind, str], type[cmd.Command]] = {
     (RequestKind.STALL, "reassign"): cmd.Reassign,
+    (RequestKind.STALL, "take_over"): cmd.TakeOver,
     (RequestKind.STALL, "fail"): cmd.CancelAgent,
     (RequestKind.BUDGET, "raise"): cmd.ChangeLimits,
     (RequestKind.BUDGET, "fail"): cmd.CancelGroup,

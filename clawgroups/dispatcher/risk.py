@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from clawgroups.group.rules_lease import LAPSE
 from clawgroups.group.state import RequestKind
 from clawgroups.group.tools import GROUP_TOOL_NAMES, ToolSpec
 
@@ -33,6 +34,8 @@ class Risk(NamedTuple):
 
 def risk_of(kind: RequestKind, tool: str, spec: ToolSpec | None, *, safe: bool) -> Risk:
     """``spec``: what the tool says of itself, None where nobody here knows it. ``safe``: the call may be repeated."""
+    if kind is RequestKind.STALL and tool == LAPSE:
+        return Risk(2.5, ("a person went away from its wheel",))
     if kind in BY_KIND:
         weight, words = BY_KIND[kind]
         return Risk(weight, (words,))

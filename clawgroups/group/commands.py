@@ -271,7 +271,11 @@ class ForkAgent(AgentCommand, frozen=True, kw_only=True):
 
 
 class AnswerRequest(Command, frozen=True, kw_only=True):
-    """A person's answer to what waits for one."""
+    """A person's answer to what waits for one.
+
+    ``epoch``, ``record`` and ``lease_ms`` are for a sub-agent that lost its person (see ``rules_lease``): what who goes
+    on with it is told, and for how long who answers may have the wheel. The dispatcher says so.
+    """
 
     request: str
     decision: str
@@ -280,6 +284,9 @@ class AnswerRequest(Command, frozen=True, kw_only=True):
     scope: str = "once"
     member: str = ""
     amount: float = 0.0
+    epoch: int | None = None
+    record: str = ""
+    lease_ms: int = LEASE_MS
 
 
 class AssignRequest(Command, frozen=True, kw_only=True):

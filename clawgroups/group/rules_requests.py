@@ -16,8 +16,9 @@ from clawgroups.group.draft import Draft, refuse
 from clawgroups.group.group_tools import GROUP_TOOLS, run_group_tool
 from clawgroups.group.rules_assign import is_anothers, open_request, refuse_anothers
 from clawgroups.group.rules_group import cancel_group
+from clawgroups.group.rules_lease import is_lapse
 from clawgroups.group.rules_review import accept_work, send_back
-from clawgroups.group.rules_wheel import reassign
+from clawgroups.group.rules_wheel import cancel_agent, reassign, resume_agent, take_over
 from clawgroups.group.state import Agent, AgentStatus, Fate, Limits, Request, RequestKind, WaitReason
 from clawgroups.group.tools import Policy
 
@@ -29,7 +30,7 @@ def answer(draft: Draft, command: cmd.AnswerRequest) -> None:
     """Records the answer and does what it says. Raises Refused when somebody was faster."""
     request = open_request(draft, command.request)
     refuse_anothers(draft, request)
-    handlers = _HANDLERS.get(request.kind, {})
+    handlers = _LAPSED if is_lapse(request) else _HANDLERS.get(request.kind, {})
     handler = handlers.get(command.decision)
     if handler is None:
         raise Invalid(
@@ -141,11 +142,23 @@ def _retry(draft: Draft, request: Request, command: cmd.AnswerRequest) -> None:
 def _reassign(draft: Draft, request: Request, command: cmd.AnswerRequest) -> None:
     if not command.member:
         raise Invalid("The new driver is missing.", hint="Name a member.")
-    reassign(draft, cmd.Reassign(agent=request.agent, to=command.member, reason=command.text))
+    reassign(draft, cmd.Reassign(agent=request.agent, to=command.member, reason=command.text, record=command.record))
 
 
 def _fail(draft: Draft, request: Request, command: cmd.AnswerRequest) -> None:
     end_failed(draft, draft.agent(request.agent), command.text or "a person ended it after a stall")
+
+
+def _resume(draft: Draft, request: Request, command: cmd.AnswerRequest) -> None:
+    resume_agent(draft, cmd.ResumeAgent(agent=request.agent, epoch=command.epoch, record=command.record))
+
+
+def _take_over(draft: Draft, request: Request, command: cmd.AnswerRequest) -> None:
+    take_over(draft, cmd.TakeOver(agent=request.agent, lease_ms=command.lease_ms))
+
+
+def _cancel(draft: Draft, request: Request, command: cmd.AnswerRequest) -> None:
+    cancel_agent(draft, cmd.CancelAgent(agent=request.agent))
 
 
 def _accept(draft: Draft, request: Request, command: cmd.AnswerRequest) -> None:
@@ -212,3 +225,4 @@ _HANDLERS: dict[RequestKind, dict[str, Handler]] = {
     RequestKind.UNKNOWN_FATE: {"run_again": _run_again, "leave": _leave, "supply": _supply},
     RequestKind.TASK: {},
 }
+_LAPSED: dict[str, Handler] = {"resume": _resume, "take_over": _take_over, "reassign": _reassign, "fail": _cancel}

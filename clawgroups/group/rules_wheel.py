@@ -187,6 +187,8 @@ def resume_agent(draft: Draft, command: cmd.ResumeAgent) -> None:
     if command.epoch is not None:
         draft.fence(agent, command.epoch)
     record = (command.record or in_between(draft, agent)) if agent.untold else command.record
+    if agent.status is AgentStatus.PAUSED:
+        draft.withdraw(agent.id, RequestKind.STALL)  # it asked who goes on
     draft.add(ev.AgentResumed(agent=agent.id, by=draft.actor, record=record))
 
 

@@ -22,7 +22,7 @@ from clawgroups.dispatcher.rights import (
 from clawgroups.dispatcher.views import HOUSE
 from clawgroups.errors import Forbidden
 from clawgroups.group import commands as cmd
-from clawgroups.group.rules_requests import _HANDLERS, SCOPES
+from clawgroups.group.rules_requests import _HANDLERS, _LAPSED, SCOPES
 from clawgroups.group.state import RequestKind
 from clawgroups.ledger.accounts import Account
 
@@ -122,12 +122,16 @@ def test_no_more_than_five_are_named() -> None:
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-@pytest.mark.parametrize(("kind", "decision"), [(kind, one) for kind, found in _HANDLERS.items() for one in found])
+@pytest.mark.parametrize(
+    ("kind", "decision"),
+    [(kind, one) for kind, found in (*_HANDLERS.items(), (RequestKind.STALL, _LAPSED)) for one in found],
+)
 def test_an_answer_that_does_what_a_command_does_needs_the_right_to_that_command(
     kind: RequestKind, decision: str, scope: str
 ) -> None:
     amounts = {
         (RequestKind.STALL, "reassign"): cmd.Reassign,
+        (RequestKind.STALL, "take_over"): cmd.TakeOver,
         (RequestKind.STALL, "fail"): cmd.CancelAgent,
         (RequestKind.BUDGET, "raise"): cmd.ChangeLimits,
         (RequestKind.BUDGET, "fail"): cmd.CancelGroup,

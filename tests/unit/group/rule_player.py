@@ -44,7 +44,7 @@ ANSWERS = {
     RequestKind.APPROVAL: ("approve", "edit", "supply", "deny"),
     RequestKind.QUESTION: ("answer",),
     RequestKind.REVIEW: ("accept", "reject"),
-    RequestKind.STALL: ("retry", "reassign", "fail"),
+    RequestKind.STALL: ("retry", "resume", "take_over", "reassign", "fail"),
     RequestKind.BUDGET: ("raise", "raise", "raise", "fail"),
     RequestKind.UNKNOWN_FATE: ("run_again", "leave", "supply"),
     RequestKind.TASK: ("approve",),

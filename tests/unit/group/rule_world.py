@@ -10,6 +10,7 @@ from clawgroups.group.decide import decide
 from clawgroups.group.draft import LOCAL_ADMIN, Decision
 from clawgroups.group.evolve import evolve
 from clawgroups.group.members import Member, MemberKind, ModelConfig, ProgramConfig
+from clawgroups.group.rules_lease import is_lapse
 from clawgroups.group.state import Agent, AgentStatus, CallStatus, Group, Limits, RequestKind, WaitReason
 
 GROUP = "g"
@@ -35,6 +36,7 @@ class World:
         self.turns: set[Seat] = set()  # may take a turn now
         self.running: dict[Seat, set[str]] = {}  # released calls
         self.stopping: set[Seat] = set()  # were told to stop and owe the proof
+        self.lapsed: set[str] = set()  # lost their person by a lapse, and nobody has decided what comes next
         self.tell(
             cmd.CreateGroup(
                 group=GROUP, name="n", goal="g", conductor="program", worker="model", members=MEMBERS,
@@ -59,12 +61,23 @@ class World:
         for recorded in decision.events:
             assert recorded.seq == len(self.events) + 1
             self.events.append(recorded)
+            self._follow_lapse(recorded.event)
         old, self.group, self.effects = self.group, decision.group, decision.effects
         for agent in decision.group.agents.values():
             if agent.id in old.agents:
                 assert agent.epoch >= old.agents[agent.id].epoch, f"the epoch of {agent.id} falls"
         for effect in decision.effects:
             self._carry_out(effect)
+
+    def _follow_lapse(self, event: ev.Event) -> None:
+        match event:
+            case ev.LeaseLapsed():
+                self.lapsed.add(event.agent)
+            case (
+                ev.TakenOver() | ev.Reassigned() | ev.AgentResumed()
+                | ev.AgentFinished() | ev.AgentFailed() | ev.AgentCancelled()
+            ):  # fmt: skip
+                self.lapsed.discard(event.agent)
 
     def _carry_out(self, effect: fx.Effect) -> None:
         agent = self.group.agents[effect.agent]
@@ -120,6 +133,8 @@ class World:
         assert not self.group.ended_at or all(agent.ended for agent in self.group.agents.values())
         for request in self.group.requests.values():
             assert not self.group.agents[request.agent].ended, f"{request} belongs to nobody"
+        asked = sorted(request.agent for request in self.group.requests.values() if is_lapse(request))
+        assert asked == sorted(self.lapsed), "who lost their person by a lapse is asked about, once, and nobody else"
 
     def _check_wheel(self, agent: Agent) -> None:
         at_the_wheel = agent.status in (AgentStatus.DRIVING, AgentStatus.WAITING)

@@ -8,6 +8,7 @@ from clawgroups.group import commands as cmd
 from clawgroups.group import effects as fx
 from clawgroups.group import events as ev
 from clawgroups.group.evolve import evolve
+from clawgroups.group.rules_lease import is_lapse
 from clawgroups.group.state import AgentStatus, RequestKind
 from clawgroups.ledger.transcript import entries_of
 from tests.unit.group.scene import ANN, CHILD, Scene, call
@@ -52,7 +53,7 @@ def test_it_does_not_go_on_before_it_was_told_what_the_person_did(scene: Scene) 
     _lapse(scene)
     scene.stop()
     assert scene.agent().untold
-    (resumed,) = scene.must(cmd.ResumeAgent(agent=CHILD, epoch=3, record="Ann wrote a file."))
+    _, resumed = scene.must(cmd.ResumeAgent(agent=CHILD, epoch=3, record="Ann wrote a file."))
     assert isinstance(resumed, ev.AgentResumed)
     assert [entry.content for entry in entries_of(1, 1, resumed)] == ["Ann wrote a file."]
     assert (scene.agent().untold, scene.agent().former) == (False, "")
@@ -62,7 +63,7 @@ def test_the_rules_tell_the_least_when_nobody_else_does(scene: Scene) -> None:
     scene.at += LEASE
     _lapse(scene)
     scene.stop()
-    (resumed,) = scene.must(cmd.ResumeAgent(agent=CHILD))
+    _, resumed = scene.must(cmd.ResumeAgent(agent=CHILD))
     assert isinstance(resumed, ev.AgentResumed)
     assert resumed.record.startswith("Ann drove in between.")
 
@@ -140,7 +141,7 @@ def test_it_may_run_out_while_the_persons_seat_is_broken(scene: Scene) -> None:
     scene.at += LEASE
     _lapse(scene)
     assert scene.agent().status is AgentStatus.PAUSED
-    assert scene.group.requests == {}
+    assert [is_lapse(request) for request in scene.group.requests.values()] == [True], "the broken seat is past"
 
 
 def test_a_person_who_was_given_work_and_has_not_come_yet_has_no_lease_to_lose() -> None:

@@ -38,7 +38,7 @@ CALLS = (
 )
 DECISIONS = (
     "approve", "edit", "supply", "deny", "answer", "accept", "reject", "retry", "reassign", "fail", "raise",
-    "run_again", "leave",
+    "run_again", "leave", "resume", "take_over",
 )  # fmt: skip
 
 
