@@ -11,8 +11,9 @@ import re
 from collections import Counter
 from typing import Any
 
+from clawgroups.programs.cells import shortened
 from clawgroups.programs.list_report import Row, as_csv, as_json, markdown
-from clawgroups.programs.stdio import Conversation, call_tools, ok, say, serve, settings_of
+from clawgroups.programs.stdio import Conversation, call_tools, end, ok, serve, settings_of
 
 TRIES = 3
 AT_ONCE = 300  # assignments in one turn
@@ -34,13 +35,11 @@ def _turn(conversation: Conversation) -> bool:
     settings = settings_of(conversation.task)
     lines = [line for line in settings.get("lines", ()) if isinstance(line, str) and line.strip()]
     if not lines:
-        say("result", text="I was given no list; the task's last line must be JSON with lines.")
-        return True
+        return end(conversation, "I was given no list; the task's last line must be JSON with lines.")
     made = [result for arguments, result in conversation.results("create_subagent") if arguments.get("name") == ROLE]
     if not any(ok(result) for result in made):
         if len(made) >= TRIES:
-            say("result", text=f"No sub-agents can be made here: {made[-1].get('content')}")
-            return True
+            return end(conversation, f"No sub-agents can be made here: {made[-1].get('content')}")
         text = f"The list has {_tasks(len(lines))}. I make a kind of sub-agent for them."
         return call_tools(conversation, text, [("create_subagent", {"name": ROLE, "system_prompt": PROMPT})])
     answers = _answers(conversation)
@@ -96,7 +95,7 @@ def _report(conversation: Conversation, lines: list[str], answers: dict[int, dic
         result = answers[number]
         words = str(result.get("content") or "").strip()
         done = ok(result)
-        rows.append(Row(number, line, done, (words or _nothing(result, done))[:LONGEST]))
+        rows.append(Row(number, line, done, shortened(words or _nothing(result, done), LONGEST)))
     written = {args.get("path"): result for args, result in conversation.results("write_file")}
     contents = {REPORT: markdown(rows), "list.json": as_json(rows), "list.csv": as_csv(rows)}
     calls = [("write_file", {"path": path, "content": text}) for path, text in contents.items() if path not in written]
@@ -108,8 +107,7 @@ def _report(conversation: Conversation, lines: list[str], answers: dict[int, dic
     if failed:
         text += " Not done: " + "; ".join(title_of(row.number, row.task) for row in failed[:20])
         text += f"; and {len(failed) - 20} more." if len(failed) > 20 else "."
-    say("result", text=text + (f" Not written: {', '.join(bad)}." if bad else ""))
-    return True
+    return end(conversation, text + (f" Not written: {', '.join(bad)}." if bad else ""))
 
 
 def _nothing(result: dict[str, Any], done: bool) -> str:

@@ -7,7 +7,7 @@ import io
 import json
 from typing import NamedTuple
 
-from clawgroups.programs.cells import cell, plain
+from clawgroups.programs.cells import cell, plain, shortened
 
 SHOWN = 600  # characters of an answer in the table; the whole stands in list.json
 
@@ -43,8 +43,7 @@ def _summary(rows: list[Row], failed: list[Row]) -> str:
 
 
 def _short(text: str) -> str:
-    flat = " ".join(text.split())
-    return cell(flat if len(flat) <= SHOWN else f"{flat[: SHOWN - 1]}…")
+    return cell(shortened(" ".join(text.split()), SHOWN))
 
 
 def as_json(rows: list[Row]) -> str:

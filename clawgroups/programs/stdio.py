@@ -9,6 +9,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 Entry = dict[str, Any]
+REPLY = (
+    "I am a program and cannot answer: I do not read what people say, and go on with my task. Take over to change it."
+)
+TOOK_OVER = " took over your work "
+NOTE = "note to you:\n"
 
 
 def say(kind: str, **fields: Any) -> None:
@@ -41,6 +46,7 @@ class Conversation:
 
     def __init__(self, first: dict[str, Any]) -> None:
         self.task: str = first["task"]
+        self._group = str(first.get("agent", {}).get("id", "")).split("-", 1)[0]
         self.thread: list[Entry] = list(first["thread"])
 
     def add(self, message: dict[str, Any]) -> None:
@@ -65,10 +71,25 @@ class Conversation:
                 found.append((_arguments(call), entry))
         return found
 
-    def by_people(self) -> list[str]:
-        """What people said in the thread: records of what they did at the wheel, and steering."""
-        kinds = ("hand_back", "lapse", "steer")
-        return [entry["content"] for entry in self.thread if entry.get("kind") in kinds]
+    def waits_for_reply(self) -> bool:
+        """Whether a person has said something since the last whole turn. Words of other sub-agents want no reply."""
+        for entry in reversed(self.thread):
+            if entry["role"] == "assistant" and not entry.get("unfinished"):
+                return False
+            if entry.get("kind") == "steer" and not str(entry.get("by", "")).startswith(f"{self._group}-"):
+                return True
+        return False
+
+    def people_at_work(self) -> list[tuple[str, str]]:
+        """Who drove in this program's place, as (name, note for it), by the records of it in the thread."""
+        records = [entry for entry in self.thread if entry.get("kind") in ("hand_back", "lapse")]
+        return [_who_and_note(str(entry.get("content", "")), str(entry.get("by", ""))) for entry in records]
+
+
+def _who_and_note(record: str, by: str) -> tuple[str, str]:
+    name, took_over, _ = record.partition(TOOK_OVER)
+    note = record.split(NOTE, 1)[1].split("\n\nGo on from here", 1)[0] if NOTE in record else ""
+    return name if took_over else by, " ".join(note.split())
 
 
 def serve(turn: Callable[[Conversation], bool]) -> None:
@@ -85,14 +106,27 @@ def serve(turn: Callable[[Conversation], bool]) -> None:
             return
 
 
-def call_tools(conversation: Conversation, text: str, calls: list[tuple[str, dict[str, Any]]]) -> bool:
-    """Ends a turn with words and calls, (name, arguments) each. Always False: the task goes on with their results."""
-    say("text", text=text)
+def call_tools(conversation: Conversation, text: str, calls: list[tuple[str, dict[str, Any]]], pace: float = 0) -> bool:
+    """Ends a turn with words and calls, (name, arguments) each. Always False: the task goes on with their results.
+
+    A person who has said something gets a reply with it, once.
+    """
+    if conversation.waits_for_reply():
+        text = f"{REPLY}\n\n{text}".rstrip()
+    speak(text, pace)
     number = len(conversation.thread)
     made = [{"id": f"c{number}_{i}", "name": name, "arguments": args} for i, (name, args) in enumerate(calls)]
     conversation.asked(text, made)
     say("calls", calls=made)
     return False
+
+
+def end(conversation: Conversation, text: str) -> bool:
+    """Ends the task with its result: True. A reply that is due is no part of it: it takes a turn that only looks."""
+    if conversation.waits_for_reply():
+        return call_tools(conversation, "", [("list_files", {"path": "."})])
+    say("result", text=text)
+    return True
 
 
 def _arguments(call: dict[str, Any]) -> dict[str, Any]:

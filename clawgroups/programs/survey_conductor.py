@@ -12,7 +12,8 @@ from collections import Counter
 from pathlib import PurePosixPath
 from typing import Any
 
-from clawgroups.programs.stdio import Conversation, call_tools, is_open, ok, say, serve, settings_of
+from clawgroups.programs.cells import counted
+from clawgroups.programs.stdio import Conversation, call_tools, end, is_open, ok, serve, settings_of
 from clawgroups.programs.survey_report import Measures, as_csv, as_json, markdown, parse_answer
 
 MOST_FILES = 300
@@ -84,14 +85,12 @@ def _turn(conversation: Conversation) -> bool:
         arguments = {"path": folder, "recursive": True}
         return call_tools(conversation, f"I list {folder} to see what there is to survey.", [("list_files", arguments)])
     if not ok(listing):
-        say("result", text=f"The folder could not be listed: {listing.get('content')}")
-        return True
+        return end(conversation, f"The folder could not be listed: {listing.get('content')}")
     files, left_out = chosen(str(listing["content"]), _limit(settings))
     made = [result for arguments, result in conversation.results("create_subagent") if arguments.get("name") == ROLE]
     if files and not any(ok(result) for result in made):
         if len(made) >= TRIES:
-            say("result", text=f"No sub-agents can be made here: {made[-1].get('content')}")
-            return True
+            return end(conversation, f"No sub-agents can be made here: {made[-1].get('content')}")
         arguments = {"name": ROLE, "system_prompt": PROMPT}
         text = f"{len(files)} files are worth a look. I make a kind of sub-agent for them."
         return call_tools(conversation, text, [("create_subagent", arguments)])
@@ -202,9 +201,9 @@ def _report(
     if calls:
         return call_tools(conversation, f"All {len(files)} answers are in. I write the report.", calls)
     bad = [str(path) for path, result in written.items() if not ok(result)]
-    text = f"Surveyed {len(rows)} files; {len(failed)} could not be surveyed. The report is {REPORT} in the workspace."
-    say("result", text=text + (f" Not written: {', '.join(bad)}." if bad else ""))
-    return True
+    done = f"Surveyed {counted(len(rows), 'file')}; {len(failed)} could not be surveyed."
+    text = f"{done} The report is {REPORT} in the workspace."
+    return end(conversation, text + (f" Not written: {', '.join(bad)}." if bad else ""))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from typing import Any
 
-from clawgroups.programs.cells import cell, plain
+from clawgroups.programs.cells import cell, counted, plain, shortened
 
 Measures = dict[str, Any]
 
@@ -77,7 +77,10 @@ def markdown(folder: str, rows: list[tuple[str, Measures]], failed: list[tuple[s
 
 def _summary(good: list[tuple[str, Measures]], failed: list[tuple[str, str]], left_out: int) -> str:
     lines = sum(m["lines"] for _, m in good)
-    text = f"{len(good)} files with {lines:,} lines were surveyed, each by a sub-agent of its own."
+    were = "was" if len(good) == 1 else "were"
+    text = (
+        f"{counted(len(good), 'file')} with {counted(lines, 'line')} {were} surveyed, each by a sub-agent of its own."
+    )
     if failed:
         text += f" {len(failed)} could not be surveyed; see the end."
     if left_out:
@@ -138,8 +141,8 @@ def _files(good: list[tuple[str, Measures]]) -> list[str]:
 def _first_words(words: str, measures: Measures) -> str:
     rest = words.split(" bytes).", 1)[-1].strip() if " bytes)." in words else words
     people = measures.get("people")
-    text = rest if not people or "A person stepped in" in rest else f"{rest} A person: {people[0]}"
-    return text if len(text) <= 400 else text[:397] + "..."
+    text = rest if not people or "erson worked on this" in rest else f"{rest} (A person worked on this: {people[0]})"
+    return shortened(text, 400)
 
 
 def as_json(folder: str, rows: list[tuple[str, Measures]], failed: list[tuple[str, str]]) -> str:

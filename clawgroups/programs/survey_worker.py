@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from clawgroups.programs.stdio import Conversation, is_open, ok, pace_of, say, serve, settings_of, speak
+from clawgroups.programs.cells import counted, shortened
+from clawgroups.programs.stdio import Conversation, call_tools, end, is_open, ok, pace_of, serve, settings_of, speak
 from clawgroups.programs.survey_report import parse_measures
 
 READ_LINES = 120
@@ -25,30 +26,23 @@ def _turn(conversation: Conversation) -> bool:
     settings = settings_of(conversation.task)
     path, pace = str(settings.get("path", "")), pace_of(settings)
     if not path:
-        say("result", text="I was given no file to survey; the task's last line must be JSON with a path.")
-        return True
+        return end(conversation, "I was given no file to survey; the task's last line must be JSON with a path.")
     measured = _last(conversation, "measure_file", path)
     read = _last(conversation, "read_file", path)
-    calls = []
+    calls: list[tuple[str, dict[str, Any]]] = []
     if measured is None:
-        calls.append({"id": f"measure_{len(conversation.thread)}", "name": "measure_file", "arguments": {"path": path}})
+        calls.append(("measure_file", {"path": path}))
     if read is None:
-        calls.append({
-            "id": f"read_{len(conversation.thread)}", "name": "read_file",
-            "arguments": {"path": path, "limit": READ_LINES},
-        })  # fmt: skip
+        calls.append(("read_file", {"path": path, "limit": READ_LINES}))
     if calls:
         text = f"I survey {path}: first I measure it and read its beginning, then I describe what it is for."
-        speak(text, pace)
-        conversation.asked(text, calls)
-        say("calls", calls=calls)
-        return False
+        return call_tools(conversation, text, calls, pace)
     assert measured is not None
     assert read is not None
     text, measures = describe(path, measured, read, conversation)
-    speak(text, pace)
-    say("result", text=f"{text}\n{json.dumps(measures, ensure_ascii=False)}")
-    return True
+    if not conversation.waits_for_reply():
+        speak(text, pace)
+    return end(conversation, f"{text}\n{json.dumps(measures, ensure_ascii=False)}")
 
 
 def _last(conversation: Conversation, tool: str, path: str) -> dict[str, Any] | None:
@@ -69,27 +63,28 @@ def describe(
         return f"{path} could not be measured: {reason}", {"path": path, "problem": reason}
     measures = parse_measures(str(measured.get("content", "")))
     if measures is None:
-        note = str(measured.get("content", ""))
-        return f"{path}: measure_file answered what is no measure: {note[:300]}", {"path": path, "note": note[:300]}
+        note = shortened(str(measured.get("content", "")), 300)
+        return f"{path}: measure_file answered what is no measure: {note}", {"path": path, "note": note}
     sentences = [_what(measures), _purpose(measures, read), _defines(measures), _notable(measures)]
-    told = [text for text in conversation.by_people() if text.strip()]
-    if told:
-        measures["people"] = [_note(text) for text in told]
-        sentences.append("A person stepped in: " + "; ".join(measures["people"]))
+    people = _people(conversation)
+    if people:
+        measures["people"] = people
+        sentences.append(f"(A person worked on this: {'; '.join(people)})")
     return " ".join(sentence for sentence in sentences if sentence), measures
 
 
-def _note(text: str) -> str:
-    """A person's note from a hand-back record, else the words themselves."""
-    marker = "note to you:\n"
-    words = text.split(marker, 1)[1].split("\n\nGo on from here", 1)[0] if marker in text else text
-    return " ".join(words.split())[:300]
+def _people(conversation: Conversation) -> list[str]:
+    """Everybody once who worked in its place, with their last note: what they did stands in the thread, not here."""
+    notes: dict[str, str] = {}
+    for name, note in conversation.people_at_work():
+        notes[name] = note or notes.get(name, "")
+    return [shortened(f"{name}, who notes: {note}" if note else name, 200) for name, note in notes.items()]
 
 
 def _what(measures: dict[str, Any]) -> str:
     language = measures["language"]
     kind = f"a {language} file" if language != "Other" else "a file of no language I know"
-    return f"{measures['path']} is {kind} of {measures['lines']:,} lines ({measures['bytes']:,} bytes)."
+    return f"{measures['path']} is {kind} of {counted(measures['lines'], 'line')} ({measures['bytes']:,} bytes)."
 
 
 def _purpose(measures: dict[str, Any], read: dict[str, Any]) -> str:

@@ -33,7 +33,9 @@ class WriteFile:
         data = arguments.content.encode("utf-8", "replace")
         await in_thread(_write, context.workspace, arguments.path, data)
         lines = len(lines_of(arguments.content))
-        return ToolResult(f"Wrote {arguments.path} ({lines} lines).", changed=(arguments.path,))
+        return ToolResult(
+            f"Wrote {arguments.path} ({lines:,} line{'' if lines == 1 else 's'}).", changed=(arguments.path,)
+        )
 
 
 def _write(workspace: Workspace, path: str, data: bytes) -> None:

@@ -14,6 +14,8 @@ import pytest
 
 from clawgroups.group.members import ProgramConfig
 from clawgroups.group.thread import Entry, ToolCall, Turn
+from clawgroups.programs.stdio import REPLY
+from clawgroups.programs.survey_report import _first_words
 from clawgroups.runner.drivers.program import ProgramDriver
 from clawgroups.runner.reaper import Reaper
 from clawgroups.runner.sandbox import probe
@@ -218,20 +220,106 @@ async def test_a_conductor_that_may_make_no_sub_agents_gives_up(
     assert await survey.run() == "No sub-agents can be made here: No."
 
 
-async def test_a_worker_asks_again_for_what_never_ran_and_tells_what_a_person_said(tmp_path: Path) -> None:
-    fill(tmp_path, {"a.txt": b"x\n"})
-    survey = Survey(tmp_path)
+RECORD = """Ada Lovelace took over your work and now hands it back to you. This is what happened meanwhile.
+
+Ada Lovelace acted in your place (the turns and calls stand above as ordinary ones):
+- called read_file with {"path": "source/a.txt"}
+
+No file in your workspace changed.{note}
+
+Go on from here. Do not repeat what is done already."""
+
+
+def measured(*later: Entry, fate: str = "done") -> tuple[str, list[Entry]]:
+    """A worker's task, and its thread up to the end of its first turn, then what came later."""
     prompt = 'Survey it.\n{"path": "source/a.txt", "pace": 0}'
     call = ToolCall("m", "measure_file", '{"path": "source/a.txt"}')
     thread = [
         Entry(role="user", content=prompt, kind="task"), Entry(role="assistant", calls=(call,)),
-        Entry(role="tool", call_id="m", name="measure_file", fate="unknown"),
-        Entry(role="user", content="It is the third | one.", kind="steer"),
+        Entry(role="tool", call_id="m", name="measure_file", fate=fate),
     ]  # fmt: skip
+    return prompt, [*thread, *later]
+
+
+async def test_a_worker_asks_again_for_what_never_ran(tmp_path: Path) -> None:
+    fill(tmp_path, {"a.txt": b"x\n"})
+    said = await Survey(tmp_path).drive("survey_worker", *measured(fate="unknown"))
+    assert "1 line (2 bytes)" in said
+
+
+async def test_a_question_gets_a_reply_once_and_leaves_the_result_clean(tmp_path: Path) -> None:
+    fill(tmp_path, {"a.txt": b"x\n"})
+    survey = Survey(tmp_path)
+    question = Entry(role="user", content="How far are you? @surveyor-004", kind="steer", by="ada")
+    prompt, thread = measured(question, fate="unknown")
     said = await survey.drive("survey_worker", prompt, thread)
-    assert "1 lines (2 bytes)" in said
-    assert "A person stepped in: It is the third | one." in said
-    assert json.loads(said.splitlines()[-1])["people"] == ["It is the third | one."]
+    replies = [entry for entry in thread if entry.role == "assistant" and REPLY in entry.content]
+    assert len(replies) == 1
+    assert thread.index(replies[0]) == 4, "in the turn that follows the question"
+    assert "How far" not in said
+    assert REPLY not in said
+    assert json.loads(said.splitlines()[-1])["people"] == []
+
+
+async def test_a_question_to_who_is_done_gets_its_reply_in_a_turn_of_its_own(tmp_path: Path) -> None:
+    fill(tmp_path, {"a.txt": b"x\n"})
+    survey = Survey(tmp_path)
+    prompt, thread = measured(fate="unknown")
+    first = await survey.drive("survey_worker", prompt, thread)
+    thread += [
+        Entry(role="assistant", content=first),
+        Entry(role="user", content="Is that all?", kind="steer", by="ada"),
+    ]
+    assert await survey.drive("survey_worker", prompt, thread) == first
+    assert [entry.content for entry in thread if entry.role == "assistant"][-1] == REPLY
+
+
+async def test_the_words_of_another_sub_agent_get_no_reply(tmp_path: Path) -> None:
+    fill(tmp_path, {"a.txt": b"x\n"})
+    survey = Survey(tmp_path)
+    prompt, thread = measured(Entry(role="user", content="g-7 ended.", kind="steer", by="g-7"), fate="unknown")
+    await survey.drive("survey_worker", prompt, thread)
+    assert not [entry for entry in thread if REPLY in entry.content]
+
+
+async def test_a_conductor_replies_too_and_its_report_is_the_same(tmp_path: Path) -> None:
+    fill(tmp_path, {"a.txt": b"x\n"})
+    survey = Survey(tmp_path)
+    survey.thread.append(Entry(role="user", content="How far are you?", kind="steer", by="ada"))
+    assert "Surveyed 1 file;" in await survey.run(restart=True)
+    assert sum(REPLY in entry.content for entry in survey.thread if entry.role == "assistant") == 1
+    assert "How far" not in survey.written("survey.md")
+
+
+@pytest.mark.parametrize(
+    ("note", "told"),
+    [
+        ("", "Ada Lovelace"),
+        ("\n\nAda Lovelace's note to you:\nMind the | gap.", "Ada Lovelace, who notes: Mind the | gap."),
+    ],
+)
+async def test_who_worked_on_it_is_named_and_the_record_is_left_where_it_is(
+    tmp_path: Path, note: str, told: str
+) -> None:
+    fill(tmp_path, {"a.txt": b"x\n"})
+    record = Entry(role="user", content=RECORD.replace("{note}", note), kind="hand_back", by="ada")
+    said = await Survey(tmp_path).drive("survey_worker", *measured(record, record, fate="unknown"))
+    words, measures = said.rsplit("\n", 1)
+    assert words.endswith(f"(A person worked on this: {told})")
+    assert json.loads(measures)["people"] == [told]
+    assert "took over" not in said
+    row = _first_words(words, json.loads(measures))
+    assert row.count("A person worked on this") == 1
+
+
+async def test_a_long_note_is_cut_behind_a_word(tmp_path: Path) -> None:
+    fill(tmp_path, {"a.txt": b"x\n"})
+    note = "\n\nAda Lovelace's note to you:\n" + "whole words " * 60
+    record = Entry(role="user", content=RECORD.replace("{note}", note), kind="hand_back", by="ada")
+    said = await Survey(tmp_path).drive("survey_worker", *measured(record, fate="unknown"))
+    (told,) = json.loads(said.splitlines()[-1])["people"]
+    assert len(told) <= 200
+    assert told.endswith((" whole…", " words…"))
 
 
 async def test_with_a_pace_words_stream(tmp_path: Path) -> None:

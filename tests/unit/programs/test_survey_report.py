@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from clawgroups.programs.cells import shortened
 from clawgroups.programs.stdio import Conversation
 from clawgroups.programs.survey_conductor import chosen
 from clawgroups.programs.survey_report import as_csv, as_json, markdown, parse_answer
@@ -102,4 +103,26 @@ def test_results_belong_to_their_calls_whatever_stands_between() -> None:
         ({}, "b"),
         ({"a": 1}, "a"),
     ]
-    assert conversation.by_people() == ["hm"]
+    assert not conversation.people_at_work()
+    assert conversation.waits_for_reply()
+
+
+@given(st.text(max_size=80), st.integers(2, 40))
+def test_a_cut_is_never_longer_than_it_may_be_and_keeps_what_fits(text: str, width: int) -> None:
+    cut = shortened(text, width)
+    assert len(cut) <= width
+    assert (cut == text) == (len(text) <= width)
+    assert cut == text or text.startswith(cut[:-1])
+
+
+def test_a_cut_falls_behind_a_word_and_only_into_one_that_is_too_long_for_all() -> None:
+    assert shortened("one two three", 10) == "one two…"
+    assert shortened("one two three", 8) == "one two…"
+    assert shortened("a" * 20, 10) == "a" * 9 + "…"
+
+
+def test_a_row_is_cut_behind_a_word() -> None:
+    _, measures = parse_answer("x\n" + json.dumps(GOOD))
+    assert measures is not None
+    row = rows_of(markdown("source", [("some words " * 80, measures)], [], 0), "All files")[0]
+    assert row.endswith(("some… |", "words… |"))
