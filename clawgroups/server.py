@@ -53,7 +53,6 @@ def build(settings: Settings, ledger: Ledger, runner: RunnerProcess, *, pages: b
         try:
             yield
         finally:
-            await runner.close()  # while the link still hears what it proves
             await dispatcher.close()
 
     app = FastAPI(
@@ -187,14 +186,23 @@ async def _run(
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         # NOTE: a cancelled server must still say good-bye to its websockets, or each of them prints a traceback.
-        server.should_exit = True
-        await asyncio.wait({serving})
-        await tasks.close()
-        if server.started:
-            place.unlink(missing_ok=True)
+        try:
+            await _end_runner(app)
+        finally:
+            server.should_exit = True
+            await asyncio.wait({serving})
+            await tasks.close()
+            if server.started:
+                place.unlink(missing_ok=True)
     serving.result()
     if not server.started:
         raise getattr(app.state, "failure", None) or ClawError("The server could not start; its log says why.")
+
+
+async def _end_runner(app: FastAPI) -> None:
+    """Before anything else: while the link still hears what it proves, and so that it never finds nobody there."""
+    app.state.dispatcher.crew.closing = True
+    await app.state.runner.close()
 
 
 def _make_home(home: Path) -> None:

@@ -165,10 +165,15 @@ def sign_out(account: Account, home: Home = None, database: Database = None) -> 
 
 
 @app.command("token")
-def token(account: Account, home: Home = None, database: Database = None) -> None:
+def token(
+    account: Account,
+    name: Annotated[str, typer.Option(help="A name by which one knows it again (default: with the time).")] = "",
+    home: Home = None,
+    database: Database = None,
+) -> None:
     """Make a personal token for programs and print it, this once: for --token or CLAWGROUPS_TOKEN."""
     with _office(home, database) as api:
-        typer.echo(api.post(f"/accounts/{quote(account, safe='')}/tokens")["secret"])
+        typer.echo(api.post(f"/accounts/{quote(account, safe='')}/tokens", {"name": name})["secret"])
 
 
 def _change(account: str, body: Json, home: Path | None, database: str | None) -> Json:

@@ -10,6 +10,7 @@ from clawgroups import __version__
 from clawgroups.cli import accounts, members
 from clawgroups.cli.backend import PASS_ON, backend
 from clawgroups.cli.bench import bench
+from clawgroups.cli.deeds import agents, cancel, pause, resume, steer
 from clawgroups.cli.doctor import doctor
 from clawgroups.cli.failures import Root
 from clawgroups.cli.groups import answer, export, groups
@@ -30,7 +31,12 @@ app = typer.Typer(
 app.command()(up)
 app.command()(run)
 app.command()(groups)
+app.command()(agents)
 app.command("take-over")(take_over)
+app.command()(steer)
+app.command()(pause)
+app.command()(resume)
+app.command()(cancel)
 app.command()(answer)
 app.add_typer(members.app, name="members")
 app.add_typer(accounts.app, name="accounts")

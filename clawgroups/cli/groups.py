@@ -32,6 +32,8 @@ def groups(home: Home = None, as_json: AsJson = False) -> None:
         typer.echo(json.dumps(found, indent=2))
         return
     table = Table("id", "name", "status", "sub-agents", "steps", "needs you", "started")
+    for column in (table.columns[0], table.columns[-1]):  # in a narrow terminal the others give way
+        column.no_wrap = True
     for group in found:
         table.add_row(*(Text(line(cell)) for cell in _row(group)))
     console = Console()

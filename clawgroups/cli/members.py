@@ -113,10 +113,15 @@ def add_program(
     command: Annotated[list[str], typer.Argument(help="The executable and its arguments.")],
     skills: Skills = "",
     capacity: Capacity = 0,
+    no_test: Annotated[bool, typer.Option("--no-test", help="Do not start it once to see whether it works.")] = False,
     home: Home = None,
 ) -> None:
-    """Add a program that speaks the protocol of docs/programs.md. Options come before the name."""
-    _add({"name": name, "kind": "program", "program": {"command": command}}, skills, capacity, home)
+    """Add a program that speaks the protocol of docs/programs.md. Options come before the name.
+
+    It is started once, on an empty task, to see whether it works; it is a member in any case.
+    """
+    body = {"name": name, "kind": "program", "program": {"command": command}}
+    _add(body, skills, capacity, home, test=not no_test)
 
 
 @add.command("person")
@@ -125,11 +130,29 @@ def add_person(name: Name, skills: Skills = "", home: Home = None) -> None:
     _add({"name": name, "kind": "person"}, skills, 0, home)
 
 
-def _add(body: dict[str, Any], skills: str, capacity: int, home: Any) -> None:
+def _add(body: dict[str, Any], skills: str, capacity: int, home: Any, *, test: bool = False) -> None:
+    """``test``: at once, since it costs nothing; of a model, whose answer may cost, only how to."""
     body |= {"skills": opt.skills_of(skills), "capacity": capacity}
-    made = running(home).post("/members", body)
-    test = "" if made["kind"] == "person" else f" Test it: clawgroups members test {made['id']}"
-    typer.echo(f"{made['id']} is a member now.{test}")
+    api = running(home)
+    made = api.post("/members", body)
+    how = "" if made["kind"] == "person" or test else f" Test it: clawgroups members test {made['id']}"
+    typer.echo(f"{made['id']} is a member now.{how}")
+    if test:
+        _test_new(api, made["id"])
+
+
+def _test_new(api: Api, member: str) -> None:
+    """Tells whether it works; that it does not is a warning, for it may be mended in place."""
+    try:
+        result = api.post(f"/members/{member}/test")
+    except ClawError as error:  # no runner is up, or the role does not allow it
+        result = {"ok": False, "sentence": f"It could not be tested: {error.sentence}", "hint": error.hint}
+    if result["ok"]:
+        typer.echo(f"{safe(result['sentence'])} ({result['ms']} ms)")
+        return
+    typer.echo(f"warning: {safe(result['sentence'])}", err=True)
+    again = f"Then test it again: clawgroups members test {member}"
+    typer.echo(f"hint: {safe(result['hint'])} {again}".replace("  ", " "), err=True)
 
 
 @app.command("test")

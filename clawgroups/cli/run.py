@@ -232,12 +232,18 @@ class _Run:
             why = f"needs a person: {waiting}" if waiting else f"ended without reaching its goal ({group['status']})"
             raise ClawError(
                 f"Group {self._group} {why}. Its sub-agents: {counts_of(group)}.",
-                hint=f"Look at it: {result['url']}" if self._place.own is None else _again(self._place.home),
+                hint=self._what_next(result["url"], ended=bool(group["ended_at"])),
             )
 
+    def _what_next(self, url: str, *, ended: bool) -> str:
+        home = shlex.quote(str(self._place.home))
+        look = f"Look at it: {url if self._place.own is None else f'clawgroups up --home {home}'}"
+        return look if ended else f"{look}  End it{self._then}: clawgroups cancel {self._group} --home {home}"
 
-def _again(home: Path) -> str:
-    return f"Look at it: clawgroups up --home {shlex.quote(str(home))}"
+    @property
+    def _then(self) -> str:
+        """A server of the run's own ends with it: another must be up before the group can be ended."""
+        return "" if self._place.own is None else " then"
 
 
 def _last_words(entries: list[Json]) -> str:

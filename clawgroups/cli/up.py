@@ -91,6 +91,7 @@ async def _up(settings: Settings, pages: bool, survey: Path | None) -> None:
         await server.serve(settings, ready, pages=pages, stop=stop)
     finally:
         await tasks.close()
+    log.info("Stopped; what is under way goes on at the next start.")
 
 
 def _first_survey(facts: Json, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -96,6 +97,16 @@ def test_other_commands_need_a_token_and_act_as_its_person(guarded: ServerProces
     assert "Pat is" not in must(claw("--token", admin, "members", home=guarded.home))
     refused = claw("--token", admin, "answer", "--as", "you", home=guarded.home)
     assert "X-Claw-Person" in refused.stderr
+
+
+def test_tokens_have_names_by_which_they_can_be_told_apart(guarded: ServerProcess) -> None:
+    first = must(claw("accounts", "token", "vi", "--name", "laptop", home=guarded.home))
+    must(claw("accounts", "token", "vi", home=guarded.home))
+    with httpx.Client(base_url=guarded.api, headers={"Authorization": f"Bearer {first.strip()}"}) as program:
+        names = [token["name"] for token in program.get("/me/tokens").raise_for_status().json()["tokens"]]
+    assert "laptop" in names
+    assert any(re.fullmatch(r"made by an admin, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", name) for name in names)
+    assert len(set(names)) == len(names)
 
 
 def test_a_token_watches_a_run_over_the_feed(guarded: ServerProcess, folder: Path) -> None:

@@ -55,9 +55,23 @@ def test_a_program_is_added_with_its_own_options_untouched(server: ServerProcess
     words = (sys.executable, "-m", "clawgroups.programs.survey_worker", "--home", "its own")
     made = claw("members", "add", "program", "--home", server.home, "Mine", *words)
     assert made.returncode == 0, made.stderr
+    assert made.stdout.startswith("mine is a member now.\nMine started and answered: "), "it was tested right away"
+    assert "warning" not in made.stderr
     listed = json.loads(claw("members", "--json", home=server.home).stdout)
     assert next(m for m in listed if m["id"] == "mine")["program"]["command"] == list(words)
     assert claw("members", "remove", "mine", home=server.home).returncode == 0
+
+
+def test_a_program_that_does_not_work_is_added_with_a_warning(server: ServerProcess) -> None:
+    made = claw("members", "add", "program", "--home", server.home, "Bad", "/no/such/prog")
+    assert (made.returncode, made.stdout) == (0, "bad is a member now.\n")
+    assert made.stderr.startswith("warning: The program '/no/such/prog' cannot be started")
+    assert made.stderr.rstrip().endswith("Then test it again: clawgroups members test bad")
+    untested = claw("members", "add", "program", "--no-test", "--home", server.home, "Worse", "/no/such/prog")
+    assert (untested.returncode, untested.stderr) == (0, "")
+    assert "Test it: clawgroups members test worse" in untested.stdout
+    for member in ("bad", "worse"):
+        assert claw("members", "remove", member, home=server.home).returncode == 0
 
 
 def test_the_record_is_exported_by_the_server_and_from_the_ledger_alike(tmp_path: Path, folder: Path) -> None:
@@ -81,7 +95,18 @@ def test_the_record_is_exported_by_the_server_and_from_the_ledger_alike(tmp_path
 
 
 @pytest.mark.parametrize(
-    "words", [("groups",), ("members",), ("answer",), ("take-over", "x-1"), ("members", "test", "x")], ids=" ".join
+    "words",
+    [
+        ("groups",),
+        ("members",),
+        ("answer",),
+        ("take-over", "x-1"),
+        ("members", "test", "x"),
+        ("agents", "x"),
+        ("cancel", "x"),
+        ("steer", "x-1", "w"),
+    ],
+    ids=" ".join,
 )
 def test_without_a_server_each_command_says_how_to_start_one(tmp_path: Path, words: tuple[str, ...]) -> None:
     done = claw(*words, home=tmp_path / "home")
@@ -98,6 +123,9 @@ def test_without_a_server_each_command_says_how_to_start_one(tmp_path: Path, wor
         (("run", "x", "--limit", "many"), "--limit"),
         (("run", "x", "--nothing"), "--nothing"),
         (("take-over",), "AGENT"),
+        (("agents",), "GROUP"),
+        (("pause",), "TARGET"),
+        (("steer", "x-1"), "WORDS"),
         (("take-over", "x", "--call", "read_file"), "--call"),
         (("up", "--port", "70000"), "--port"),
         (("nothing",), "nothing"),
@@ -116,7 +144,7 @@ def test_an_unknown_benchmark_is_told_with_the_names_there_are() -> None:
     assert done.returncode == 1
     assert done.stderr == (
         "error: There is no benchmark 'speed'.\n"
-        "hint: Benchmarks: dispatch, takeover, feed, resume, streams, history-open, wall, leak.\n"
+        "hint: Benchmarks: dispatch, takeover, feed, resume, streams, history-open, wall, leak, engine.\n"
     )
 
 

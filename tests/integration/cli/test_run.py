@@ -112,6 +112,7 @@ def test_what_needs_a_person_is_told_with_the_command_that_answers_it(
         with Running("run", "Look.", "--folder", folder, "--conductor", "lost", home=server.home) as run:
             told = wait_for(lambda: "# End this sub-agent" in run.err and run.err, "the request")
             assert "needs you (stall)" in told
+            assert not [one for one in told.splitlines() if one.strip() == "refused"], "a reason is no tool"
             assert "on screen: http://127.0.0.1:" in told
             line = next(line for line in told.splitlines() if "# End this sub-agent" in line)
             words = line.split("#")[0].split()
@@ -131,6 +132,21 @@ def test_unattended_it_ends_when_a_person_is_needed_and_names_the_request(server
     assert done.returncode == 1
     result = json.loads(done.stdout)
     assert (result["status"], result["done"], len(result["needs_you"])) == ("running", False, 1)
+
+
+def test_unattended_the_hint_names_the_command_that_ends_the_group(server: ServerProcess) -> None:
+    words = "It says a very long sentence, so that whoever reads it in a terminal may see whether it was cut: " * 2
+    code = f"import json; print(json.dumps({{'type': 'error', 'sentence': {words + 'the end.'!r}}}), flush=True)"
+    claw("members", "add", "program", "--no-test", "--home", server.home, "Fails", "{python}", "-c", code)
+    done = claw("run", "Look.", "--conductor", "fails", "--unattended", home=server.home)
+    assert done.returncode == 1
+    assert "the end." in next(line for line in done.stderr.splitlines() if "needs you (stall)" in line)
+    assert not [line for line in done.stderr.splitlines() if line.strip() == "program"], "a reason is no tool"
+    command = done.stderr.rsplit("End it: ", 1)[1].split()
+    assert command[:2] == ["clawgroups", "cancel"]
+    ended = claw(*command[1:])
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.rstrip().endswith("is cancelled.")
 
 
 def test_ctrl_c_on_a_running_server_leaves_the_group_running(

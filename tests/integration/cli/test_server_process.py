@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from cli_steps import wait_for
 from websockets.sync.client import connect
 
 from clawgroups.testing.server_process import ServerProcess
@@ -55,6 +56,29 @@ def test_ctrl_c_ends_it_as_cleanly(tmp_path: Path) -> None:
         os.kill(server.pid, signal.SIGINT)
         assert server.wait(10) == 0
         assert "Traceback" not in server.log_text()
+
+
+def test_ctrl_c_is_told_in_one_line_and_looks_like_no_crash(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "home", pages=False) as server:
+        group = _group(server.api, tmp_path)
+        server.runner_pid()
+        wait_for(lambda: httpx.get(f"{server.api}/status").json()["runner"]["sandbox"]["level"])
+        httpx.post(f"{server.api}/groups/{group}/start").raise_for_status()
+        wait_for(lambda: httpx.get(f"{server.api}/groups/{group}").json()["counts"]["waiting"])
+        before = len(server.log_text())
+        os.kill(server.pid, signal.SIGINT)
+        assert server.wait(10) == 0
+        said = server.log_text()[before:].splitlines()
+        assert said[-1].endswith("INFO clawgroups.up Stopped; what is under way goes on at the next start.")
+        assert not [line for line in said if " WARNING " in line or " ERROR " in line or "the link is down" in line]
+
+
+def test_a_runner_that_is_lost_while_the_server_runs_is_told_of(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "home", pages=False) as server:
+        wait_for(lambda: httpx.get(f"{server.api}/status").json()["runner"]["sandbox"]["level"])
+        os.kill(server.runner_pid(), signal.SIGKILL)
+        wait_for(lambda: "WARNING clawgroups.crew runner lost: the runner ended with status -9" in server.log_text())
+        server.stop()
 
 
 def test_after_a_kill_nothing_is_left_and_a_restart_finds_the_groups(tmp_path: Path) -> None:
