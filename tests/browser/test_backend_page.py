@@ -118,7 +118,7 @@ def test_from_nothing_set_an_admin_connects_and_takes_it_away_again(
     page.get_by_role("button", name="Serve it").click()
     expect(page.get_by_text("Give a folder or an address.")).to_be_visible()
     source.fill("/no/such/model")
-    page.get_by_label("Options").fill('--context "32k')
+    page.get_by_label("Options").fill('--context "32768')
     page.get_by_role("button", name="Serve it").click()
     expect(page.get_by_text("A quote is not closed.")).to_be_visible()
     page.get_by_label("Options").fill("")

@@ -63,6 +63,7 @@ def test_a_late_answer_never_stands_over_a_newer_one(page: Page, server: ServerP
 
     page.route("**/api/v1/estimate", answer)
     page.goto(f"{server.url}/new?template=list")
+    page.get_by_label("Who does the tasks").select_option("you")
     field = page.get_by_role("textbox", name="The list")
     field.fill("old")
     wait_for(lambda: page.wait_for_timeout(20) or held, "the first question")
@@ -89,6 +90,7 @@ def test_an_error_is_said_and_the_form_goes_on(page: Page, server: ServerProcess
         lambda route: route.fulfill(status=500, content_type="application/json", body=json.dumps(broken)),
     )
     page.goto(f"{server.url}/new?template=list")
+    page.get_by_label("Who does the tasks").select_option("you")
     expect(page.locator(SUM)).to_have_text("The record cannot be read. Try again.")
     page.unroute("**/api/v1/estimate")
     page.get_by_role("textbox", name="The list").fill("ring the bell")

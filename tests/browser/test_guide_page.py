@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from browser_faults import Faults, Opener
-from browser_steps import done, model_group, take_the_wheel, until_over, wait_for, worker_at_work
+from browser_steps import agent, at_the_wheel, done, model_group, take_the_wheel, until_over, wait_for, worker_at_work
 from playwright.sync_api import Locator, Page, expect
 
 from clawgroups.testing.model_process import ModelProcess
@@ -80,6 +80,26 @@ def test_the_steps_are_taken_one_by_one_and_ticked_off(
     expect(page.locator(".guide-sum")).to_have_text("3 of 4 done")
     page.get_by_role("link", name="Set up sign-in").click()
     page.wait_for_url("**/people")
+
+
+def test_who_comes_when_all_is_over_starts_a_slow_survey_and_takes_the_wheel_there(
+    open_page: Opener, api: httpx.Client, folder: Path
+) -> None:
+    body = {"name": "Over", "template": "survey", "folder": str(folder), "pace": 0, "start": True}
+    until_over(api, done(api.post("/groups", json=body))["id"])
+    page = open_page("/")
+    is_done(page, "see")
+    expect(step(page, "take_over")).to_contain_text("Nobody is at work now.")
+    step(page, "take_over").get_by_role("button", name="Start a slow survey").click()
+    page.wait_for_url(re.compile(r"/groups/\w+$"))
+    group = page.url.rsplit("/", 1)[1]
+    expect(page.locator(".crumb-here")).to_have_text(f"Slow survey of {folder.name}")
+    working = worker_at_work(api, group)
+    assert '"pace": 1,' in agent(api, f"{group}-1")["task"], "so slow that there is time for it"
+    page.locator(f'.tile[data-id="{working["id"]}"]').click()
+    page.keyboard.press("t")
+    page.wait_for_url(f"**/agents/{working['id']}/drive")
+    at_the_wheel(page)
 
 
 def test_it_is_closed_for_good_and_brought_back_from_the_settings(open_page: Opener, server: ServerProcess) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -135,21 +136,56 @@ def test_what_the_api_refuses_lands_at_its_field(open_page: Opener, faults: Faul
     expect(page.get_by_label("Standing rules")).to_be_focused()
 
 
-def test_a_goal_of_ones_own_is_conducted_by_a_person_where_there_is_no_model(
+def test_a_goal_of_ones_own_is_conducted_by_a_person_only_where_that_was_chosen(
     open_page: Opener, api: httpx.Client
 ) -> None:
     page = open_page("/new?template=goal")
-    expect(page.get_by_text("No model is a member yet.")).to_be_visible()
+    expect(page.locator(".form-pick", has_text="A goal of your own")).to_contain_text("needs a model")
+    expect(page.get_by_role("region", name="It needs a model")).to_contain_text("no model is a member yet")
+    expect(page.locator("[data-field=conductor_goal] option:checked")).to_have_text("Choose a member…")
+    expect(page.locator(".form-guess-sum")).to_have_text("The estimate waits until this is chosen: Conductor.")
     page.get_by_role("button", name="Create and start").click()
     expect(page.locator("[data-field=goal] .wrong")).to_have_text("Say what the group is to reach.")
     page.get_by_role("textbox", name="Goal").fill(
         "Write down what the folder is for, and who should read it first of all."
     )
     page.get_by_role("button", name="Create and start").click()
+    expect(page.locator("[data-field=conductor_goal] .wrong")).to_have_text("Choose who conducts.")
+    page.get_by_role("combobox", name="Conductor").select_option("you")
+    page.get_by_role("button", name="Create and start").click()
     made = done(api.get(f"/groups/{group_of(page)}"))
     assert made["name"] == "Write down what the folder is for, and…"
     assert made["conductor"] == "you"
     assert made["template"] == ""
+
+
+def test_what_a_program_can_do_is_preset_to_one_and_what_needs_a_model_to_nobody(
+    open_page: Opener, api: httpx.Client
+) -> None:
+    worker = "[data-field=worker_list] option:checked"
+    page = open_page("/new?template=list")
+    expect(page.locator(worker)).to_have_text("Choose a member…")
+    body = {"name": "Line counter", "kind": "program", "program": {"command": ["wc", "-l"]}}
+    program = done(api.post("/members", json=body))["id"]
+    try:
+        page = open_page("/new?template=list")
+        expect(page.locator(worker)).to_have_text("Line counter (program)")
+        for template in ("goal", "swarm", "review"):
+            page = open_page(f"/new?template={template}")
+            expect(page.locator("[data-field=conductor_goal] option:checked")).to_have_text("Choose a member…")
+    finally:
+        done(api.delete(f"/members/{program}"))
+
+
+def test_a_path_under_the_home_folder_may_be_written_short(open_page: Opener, api: httpx.Client) -> None:
+    with tempfile.TemporaryDirectory(dir=Path.home()) as made:
+        (Path(made) / "one.txt").write_text("One line.\n")
+        page = ready(open_page("/new"))
+        page.get_by_role("textbox", name="Folder").fill(f"~/{Path(made).name}")
+        expect(page.get_by_text("1 file gets a sub-agent each.")).to_be_visible()
+        page.get_by_role("button", name="Create and start").click()
+        over = until_over(api, group_of(page))
+        assert over["folder"] == str(Path(made).resolve())
 
 
 def test_a_late_answer_of_the_page_does_not_wipe_out_what_the_form_has_said(
@@ -205,6 +241,8 @@ def test_the_form_is_filled_and_sent_with_the_keyboard_alone(open_page: Opener, 
     page.keyboard.press("ArrowRight")
     keyboard_focus(page, "[data-field=goal] textarea")
     page.keyboard.type("Made without a mouse.")
+    keyboard_focus(page, "[data-field=conductor_goal] select")
+    page.keyboard.press("End")  # people come last
     keyboard_focus(page, "details summary")
     page.keyboard.press("Enter")
     keyboard_focus(page, "[data-field='limits.max_live'] input")
@@ -224,6 +262,7 @@ def test_hostile_words_stay_words_all_the_way(open_page: Opener, api: httpx.Clie
     page = open_page("/new?template=goal", width=390)
     page.get_by_role("textbox", name="Goal").fill(HOSTILE + "W" * 10_000)
     page.get_by_role("textbox", name="Name", exact=True).fill(HOSTILE[:120])
+    page.get_by_role("combobox", name="Conductor").select_option("you")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.get_by_role("button", name="Create and start").click()
     made = done(api.get(f"/groups/{group_of(page)}"))

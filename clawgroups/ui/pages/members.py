@@ -43,6 +43,7 @@ class MembersRoom:
             link("Add a member", "#add", "btn btn-primary members-jump").set_visibility(not off)
             self.offers = Offers(house, self._added, quiet=off)
             self.offers.set_visibility(not off)
+            link("Who may sign in here, and as what: people and tokens", "/people", "members-people")
             self.list = MemberList(person().id, self._test, self._remove)
         with ui.element("section").classes("card members-add").props('id=add aria-labelledby="add-title"'):
             text("Add a member", "").props('id=add-title role="heading" aria-level="2"').classes("form-title")

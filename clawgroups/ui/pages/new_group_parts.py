@@ -16,8 +16,8 @@ from clawgroups.group.state import Limits
 from clawgroups.ui.components.form.choices import member_options, tool_options
 from clawgroups.ui.components.form.form import Input, Option, Section
 from clawgroups.ui.pages.new_group_what import only
-from clawgroups.ui.person import person
 
+CHOOSE = Option(value="", label="Choose a member…")
 BUNDLED_CONDUCTORS = frozenset(one.conductor for one in TEMPLATES.values() if one.conductor)
 
 
@@ -27,11 +27,11 @@ def needed(house: Dispatcher) -> Section:
     return Section(
         title="It needs a model",
         inputs=(),
-        about="Nobody here can follow its words by themselves: no model is a member yet. Bring one in, or let a person "
-        "conduct.",
+        about="A model follows its words, and no model is a member yet. Bring one in; or choose a person, or a program "
+        "of your own, as the conductor.",
         link="/members",
         link_words="To the members.",
-        when={"template": ["none"]} if models else only(REVIEW.id, SWARM.id),
+        when={"template": ["none"]} if models else only(GOAL.id, REVIEW.id, SWARM.id),
     )
 
 
@@ -41,11 +41,13 @@ def who(house: Dispatcher) -> Section:
     everybody = member_options(member for member in members if member.id not in BUNDLED_CONDUCTORS)
     own = member_options(member for member in members if not member.bundled)
     survey = member_options(m for m in members if not m.bundled or m.id in (CONDUCTOR, WORKER))
-    first = _first_conductor(members)
+    model, worker = _first(members, MemberKind.MODEL), _first(members, MemberKind.MODEL, MemberKind.PROGRAM)
     same = Option(value="", label="The same as the conductor", about="One member plans and does the tasks.")
     told = "Takes the sub-agents for which the conductor names nobody."
 
-    def choice(name: str, label: str, when: Any, options: Sequence[Option], value: str, hint: str = "") -> Input:
+    def choice(
+        name: str, label: str, when: Any, options: Sequence[Option], value: str, hint: str = "", need: str = ""
+    ) -> Input:
         path = name.partition("_")[0]
         return Input(
             name=name,
@@ -53,13 +55,15 @@ def who(house: Dispatcher) -> Section:
             label=label,
             kind="choice",
             when=when,
-            options=tuple(options),
+            options=tuple(options) if value or not need else (CHOOSE, *options),
             value=value,
             brief="Workers" if path == "worker" else label,
             hint=hint,
+            need=need,
         )
 
     by_words = only(GOAL.id, REVIEW.id, SWARM.id)
+    splits = "Splits the goal and hands out the tasks."
     by_program = "The bundled program List conductor hands the lines out; it is no model and needs none."
     return Section(
         title="Who works in it",
@@ -70,16 +74,25 @@ def who(house: Dispatcher) -> Section:
         inputs=(
             choice("conductor", "Conductor", only(SURVEY.id), survey, CONDUCTOR),
             choice("worker", "Workers", only(SURVEY.id), survey, WORKER, told),
-            choice("conductor_goal", "Conductor", by_words, own, first, "Splits the goal and hands out the tasks."),
+            choice("conductor_goal", "Conductor", by_words, own, model, splits, "Choose who conducts."),
             choice("worker_goal", "Workers", by_words, (same, *own), "", told),
-            choice("worker_list", "Who does the tasks", only(LIST.id), everybody, first, by_program),
+            choice(
+                "worker_list",
+                "Who does the tasks",
+                only(LIST.id),
+                everybody,
+                worker,
+                by_program,
+                "Choose who does them.",
+            ),
         ),
     )
 
 
-def _first_conductor(members: list[Member]) -> str:
-    models = [member.id for member in members if member.kind is MemberKind.MODEL]
-    return models[0] if models else person().id
+def _first(members: list[Member], *kinds: MemberKind) -> str:
+    """The first of the first kind there is, but for what ships with the house; empty: a person is to choose."""
+    of = {kind: [member.id for member in members if member.kind is kind and not member.bundled] for kind in kinds}
+    return next((found[0] for found in of.values() if found), "")
 
 
 def limits() -> Section:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from clawgroups.dispatcher.dispatcher import Dispatcher
-from clawgroups.dispatcher.templates import GOAL, LIST, REVIEW, SURVEY, SWARM, TEMPLATES
+from clawgroups.dispatcher.templates import GOAL, LIST, REVIEW, SURVEY, SWARM, TEMPLATES, Template
 from clawgroups.ui.components.form.form import Input, Option, Section
 
 LONGEST = 200_000
@@ -20,7 +20,7 @@ def only(*templates: str) -> dict[str, Any]:
 def what(house: Dispatcher, template: str) -> Section:
     """What the group is for."""
     picks = tuple(
-        Option(value="" if one is GOAL else one.id, label=one.name, about=one.description, tag=_tag(one.needs_model))
+        Option(value="" if one is GOAL else one.id, label=one.name, about=one.description, tag=_tag(one))
         for one in TEMPLATES.values()
     )
     chosen = "" if template in (GOAL.id, "") else template if template in TEMPLATES else SURVEY.id
@@ -45,8 +45,8 @@ def what(house: Dispatcher, template: str) -> Section:
     return Section(title="What it is for", inputs=(pick, first, *_review(house), *_goals(), name, *given, rules))
 
 
-def _tag(needs_model: bool) -> str:
-    return "needs a model" if needs_model else ""
+def _tag(template: Template) -> str:
+    return "needs a model" if template.needs_model or template is GOAL else ""
 
 
 def _goals() -> tuple[Input, ...]:

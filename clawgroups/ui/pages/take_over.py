@@ -175,7 +175,7 @@ class DriveRoom:
         self.asks.show([] if other else requests, [] if other else view["calls"], view["members"])
         off = why_not_me(self.house, cmd.RecordStep) or why_not(view, self.me)
         running = ", ".join(call["name"] for call in open_calls(view) if call["status"] == "released")
-        self.tool.show(view["tools"], off, running)
+        self.tool.show(view["tools"], off, running, asked=bool(asked_first(view)) and mode == "mine")
         self.turn.turn_off(off)
         self.steer.turn_off(why_not_me(self.house, cmd.SteerAgent))
         self.give.reason.turn_off(why_not_me(self.house, cmd.Reassign))
@@ -336,6 +336,12 @@ def open_calls(view: dict[str, Any]) -> list[dict[str, Any]]:
     return [call for call in view["calls"] if call["name"] != TERMINAL]
 
 
+def asked_first(view: dict[str, Any]) -> list[dict[str, Any]]:
+    """The requests about open calls: without an answer the step that they belong to stays open."""
+    waiting = {call["id"] for call in open_calls(view)}
+    return [request for request in view["requests"] if request["call"] in waiting and request["kind"] != "task"]
+
+
 def why_not(view: dict[str, Any], me: str) -> str:
     """Why the person cannot write a step now; empty when they can."""
     mode = mode_of(view, me)
@@ -347,6 +353,10 @@ def why_not(view: dict[str, Any], me: str) -> str:
         return f"{plain(view['driver']['name'])} holds the wheel."
     if mode != "mine":
         return "Take over to work in its place."
+    if asked := asked_first(view):
+        what = "approval" if all(request["kind"] == "approval" for request in asked) else "request"
+        names = ", ".join(dict.fromkeys(request["tool"] for request in asked))
+        return f"Answer the {what} first: {names} waits for it."
     if waiting := open_calls(view):
         names = ", ".join(dict.fromkeys(call["name"] for call in waiting))
         return f"The last step is still open: {names}."

@@ -11,7 +11,7 @@ const AT_ONCE = 6;
 const NAMED = 4;
 const SCOPES = [["once", "Once"], ["tool", "Always for this tool, for each of these sub-agents"], ["group", "For the whole group"]];
 const DOING = { approve: ["Approving", "approved"], deny: ["Denying", "denied"] };
-const NEVER = new Set(["edit", "raise", "supply"]); // each needs words of its own
+const NEVER = new Set(["edit", "raise", "supply", "take_over"]); // each needs words, or a person, of its own
 
 /** What can be answered for all of these at once: [{id, label, count, off}], the likely first, the harmful last. */
 export function choicesOf(requests) {

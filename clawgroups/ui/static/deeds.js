@@ -214,6 +214,7 @@ async function give(request, body) {
     await beforeAnswer(request.id);
     const taken = (await api("POST", `/requests/${request.id}/answer`, body)) ?? true;
     dropClaim(request.id);
+    if (body.decision === "take_over") location.href = `/agents/${request.agent}/drive`;
     return taken;
   } catch (error) {
     underWay.delete(request.id);

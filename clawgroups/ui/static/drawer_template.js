@@ -48,7 +48,7 @@ export const TEMPLATE = `
       <section v-for="r in requests" :key="r.id" class="ask-card">
         <h3><span aria-hidden="true">▲</span> {{ r.kind === 'question' ? 'Asks you' : requestTitle(r) }}</h3>
         <pre v-if="r.kind === 'question'" class="ask-card-words" dir="auto">{{ r.detail || r.title }}</pre>
-        <pre v-else-if="r.tool && r.kind !== 'budget'" class="code">{{ r.tool }}\n{{ argumentLines(r.arguments) }}</pre>
+        <pre v-else-if="r.tool && !['budget', 'stall'].includes(r.kind)" class="code">{{ r.tool }}\n{{ argumentLines(r.arguments) }}</pre>
         <p v-if="r.detail && r.kind !== 'question'" dir="auto">{{ r.detail }}</p>
         <claim-line :request="r" :now="now"></claim-line>
         <div class="item-acts"><button v-for="b in buttonsOf(r, true)" :key="b.key" type="button" class="btn btn-small" :class="b.look" :disabled="!!noAnswer(r, b.choice.id, b.given.scope)" :title="noAnswer(r, b.choice.id, b.given.scope) || b.title" @click="answer(r, b)">{{ b.label }}</button>

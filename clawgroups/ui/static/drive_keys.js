@@ -2,7 +2,7 @@
 import { onKey } from "/claw/keys.js";
 import { say } from "/claw/say.js";
 
-const YES = ["approve", "accept", "run_again", "raise", "retry", "answer"];
+const YES = ["approve", "accept", "run_again", "raise", "retry", "resume", "answer"];
 const NO = ["deny", "reject", "leave", "fail"];
 const PATIENCE_MS = 3000;
 

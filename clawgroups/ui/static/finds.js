@@ -88,9 +88,17 @@ function endItem(tile) {
   return { key: "deed:cancel", section: "Do", label: `End ${tile.name}…`, off: ENDED[tile.state] ?? whyNot("CancelAgent"), run: () => deeds.cancel(tile) };
 }
 
+/** What could be done if somebody were selected: found by its words, and with the reason why not. */
+function nobodyItems() {
+  const rows = [["now", "Take over a sub-agent", "T"], ["pause", "Pause a sub-agent", "P"], ["steer", "Steer a sub-agent…", "S"], ["give", "Hand a sub-agent back…", "H"]];
+  return rows.map(([act, label, kbd]) => ({
+    key: `nobody:${act}`, section: "Do", label, kbd, byWords: true, off: "Select a sub-agent first: press J, choose it on the wall, or type its name here.", run: () => {},
+  }));
+}
+
 function deedItems({ driven, feed }) {
   const tile = feed?.state.tiles.get(driven || room.selected);
-  if (!tile) return [];
+  if (!tile) return feed?.state.group && !driven ? nobodyItems() : [];
   return driven ? [...wheelItems(tile), endItem(tile)] : tileItems(tile);
 }
 

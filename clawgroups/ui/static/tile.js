@@ -89,7 +89,7 @@ export class Tile {
 
   updateMore() {
     const { tile, more } = this;
-    put(more.title, plain(tile.title || tile.name));
+    put(more.title, plain(tile.title && tile.title !== tile.name ? `${tile.name} · ${tile.title}` : tile.name)); // the drawer and the table say the name
     put(more.state, `${stateWords(tile, this.look)}${tile.driver && this.look !== "hum" ? ` · ${plain(tile.driver.name)}` : ""}`);
     if (!this.live) put(more.line, tile.line || "");
   }

@@ -1,10 +1,10 @@
 // Which view of a group's page is shown. The address keeps a chosen one; back and forward go through those.
 import { room } from "/claw/room.js";
 
-export const SUB_VIEWS = ["wall", "timeline", "tree", "table"]; // the same sub-agents, seen four ways
 export const VIEWS = [
   ["inbox", "Needs you"], ["wall", "Wall"], ["timeline", "Timeline"], ["tree", "Tree"], ["table", "Table"], ["room", "Room"], ["result", "Result"],
 ];
+export const KEYED = VIEWS.map(([key]) => key).filter((key) => key !== "inbox"); // one key each; wide screens show the inbox always
 const KNOWN = new Set(VIEWS.map(([key]) => key));
 
 class Views extends EventTarget {

@@ -223,7 +223,8 @@ export default {
 
     guessAnew() {
       const bad = this.inputs.filter((f) => f.kind === "number" && problemOf(f, this.values[f.name])).map((f) => f.label);
-      const wrong = bad.length ? `The estimate waits: ${bad.join(", ")} needs another look.` : "";
+      const open = this.inputs.filter((f) => f.kind === "choice" && f.need && !this.values[f.name]).map((f) => f.label);
+      const wrong = bad.length ? `The estimate waits: ${bad.join(", ")} needs another look.` : open.length ? `The estimate waits until this is chosen: ${open.join(", ")}.` : "";
       this.asking.ask(bodyOf(this.inputs, this.values, this.suggested, this.fixed), wrong);
     },
 

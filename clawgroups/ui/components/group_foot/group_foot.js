@@ -12,9 +12,9 @@ export default {
       <span class="num">{{ count }}</span>
       <span v-if="over" class="gfoot-over">{{ over }}: kept as it ended, read-only</span>
       <span class="gfoot-wide gfoot-wall">Bars: tokens a second, last 60 s</span>
-      <span class="gfoot-wide"><kbd class="kbd">J</kbd> <kbd class="kbd">K</kbd> next that needs you</span>
-      <span class="gfoot-wide"><kbd class="kbd">T</kbd> take over</span>
-      <span class="gfoot-wide"><kbd class="kbd">P</kbd> pause</span>
+      <template v-if="!over"><span class="gfoot-wide"><kbd class="kbd">J</kbd> <kbd class="kbd">K</kbd> next that needs you</span>
+        <span class="gfoot-wide"><kbd class="kbd">T</kbd> take over</span>
+        <span class="gfoot-wide"><kbd class="kbd">P</kbd> pause</span></template>
       <span class="gfoot-wide"><kbd class="kbd">?</kbd> all keys</span>
       <button v-if="known" type="button" class="gfoot-act" :disabled="!!off('CreateGroup')" :title="off('CreateGroup')" @click="save">Save as a template…</button>
       <span class="gfoot-state num" :class="'gfoot-' + look" role="status"><i class="dot" aria-hidden="true"></i>{{ words }}</span>

@@ -4,6 +4,8 @@ import { whyNot } from "/claw/me.js";
 import { sayError } from "/claw/say.js";
 
 const OFFERS = 3;
+const SLOW = { pace: 1, limit: 60, limits: { max_live: 12 } }; // about a minute for each file: time to look around, and to press T
+const SLOWLY = "Up to 60 files, twelve at once, about a minute for each: time to press T";
 
 export default {
   props: { about: Object, offers: Array },
@@ -25,19 +27,20 @@ export default {
       <div class="guide-acts">
         <template v-if="s.id === 'see'">
           <a v-if="of.see.group" class="btn btn-small" :href="'/groups/' + encodeURIComponent(of.see.group)">Watch it</a>
-          <button v-else-if="!s.done" type="button" class="btn btn-small btn-primary" :disabled="starting || !!off('CreateGroup')" :title="off('CreateGroup')" @click="start">{{ starting ? "Starting…" : "Start the survey" }}</button>
+          <button v-else-if="!s.done" type="button" class="btn btn-small btn-primary" :disabled="starting || !!off('CreateGroup')" :title="off('CreateGroup')" @click="start({})">{{ starting ? "Starting…" : "Start the survey" }}</button>
         </template>
         <a v-else-if="s.id === 'model'" class="btn btn-small" href="/members">To the members</a>
         <template v-else-if="s.id === 'take_over'">
           <a v-if="of.take_over.agent" class="btn btn-small" :class="{ 'btn-primary': !s.done }" :href="'/groups/' + encodeURIComponent(of.take_over.group) + '?agent=' + encodeURIComponent(of.take_over.agent)">To one at work</a>
-          <span v-else-if="!s.done" class="guide-wait">Nobody is at work now.</span>
+          <template v-else-if="!s.done"><span class="guide-wait">Nobody is at work now.</span>
+            <button type="button" class="btn btn-small" :class="{ 'btn-primary': of.see.done }" :disabled="starting || !!off('CreateGroup')" :title="off('CreateGroup') || slowly" @click="start(slow)">{{ starting ? "Starting…" : "Start a slow survey" }}</button></template>
         </template>
         <a v-else-if="!s.done" class="btn btn-small" href="/people">Set up sign-in</a>
       </div>
     </li>
   </ol>
 </section>`,
-  data: () => ({ adding: false, starting: false, closed: false, most: OFFERS }),
+  data: () => ({ adding: false, starting: false, closed: false, most: OFFERS, slow: SLOW, slowly: SLOWLY }),
   computed: {
     of() {
       return Object.fromEntries(this.about.steps.map((step) => [step.id, step]));
@@ -57,12 +60,12 @@ export default {
   },
   methods: {
     off: whyNot,
-    async start() {
+    async start(how) {
       this.starting = true;
       try {
         const folder = this.of.see.folder;
-        const name = `Survey of ${folder.split("/").filter(Boolean).at(-1) ?? folder}`.slice(0, 80);
-        const made = await api("POST", "/groups", { name, template: "survey", folder, start: true });
+        const name = `${how.pace ? "Slow survey" : "Survey"} of ${folder.split("/").filter(Boolean).at(-1) ?? folder}`.slice(0, 80);
+        const made = await api("POST", "/groups", { name, template: "survey", folder, start: true, ...how });
         location.assign(`/groups/${encodeURIComponent(made.id)}`);
       } catch (error) {
         this.starting = false;

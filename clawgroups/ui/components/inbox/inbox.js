@@ -14,14 +14,13 @@ import { whyNot } from "/claw/me.js";
 import { causesOf, sameWords } from "/claw/rank.js";
 import { hintWanted, putHintAway, setNotify } from "/claw/notify.js";
 import { room } from "/claw/room.js";
+import { NARROW, PAGE, selection } from "/claw/selection.js";
 import { settledWords } from "/claw/settled.js";
 import { say } from "/claw/say.js";
 import { SNOOZES, forgetSnoozed, onSnoozed, snooze, wake } from "/claw/snooze.js";
 import { span } from "/claw/when.js";
 import { REQUEST_KINDS, argumentGist, argumentLines, clock, plain, requestTitle } from "/claw/words.js";
 
-const NARROW = "(max-width: 700px)"; // where the drawer would cover the inbox
-const PAGE = 50; // rows shown at first, and how many more at a time
 const NAMED = 6; // sub-agents named under a folded cause
 const GONE_MS = 700; // an answered item stays so long that one sees it was taken
 
@@ -90,7 +89,7 @@ export default {
       room.on("settled", (request) => this.settle(request)),
       onKey("j", "Next that needs you", step(1)),
       onKey("k", "The one before", step(-1)),
-      onKey("a", "Approve, accept or answer", () => this.byKey(["approve", "accept", "run_again", "raise", "retry", "answer"])),
+      onKey("a", "Approve, accept or answer", () => this.byKey(["approve", "accept", "run_again", "raise", "retry", "resume", "answer"])),
       onSnoozed((until) => (this.until = until)),
       onKey("x", "Select it, for one answer to many", () => this.withOpen((all) => this.pick(all))),
       onKey("z", "Snooze it", () => this.withOpen((all) => this.sleep(all))),
@@ -105,6 +104,7 @@ export default {
     clearInterval(this.timer);
   },
   methods: {
+    ...selection,
     clock, choicesOf, giveTo, sameWords, wake,
     no: whyNotAnswer,
     harmful: (choice) => ["deny", "reject", "fail"].includes(choice.id),
@@ -148,7 +148,7 @@ export default {
     read() {
       const { group, requests } = this.feed.state;
       const before = this.items.findIndex((r) => r.id === this.open);
-      const leaving = this.items.filter((r) => (this.taken[r.id] || this.settled[r.id]) && !requests.has(r.id));
+      const leaving = this.items.filter((r) => (this.taken[r.id] || this.settled[r.id] || this.busy === r.id) && !requests.has(r.id));
       const ranked = causesOf([...requests.values(), ...leaving], this.feed.now());
       this.causes = ranked.map(({ key, all }) => ({ key, ids: all.map((r) => r.id) }));
       this.items = ranked.flatMap(({ all }) => all);
@@ -159,7 +159,7 @@ export default {
       this.loaded = true;
       this.status = group.status;
       this.now = this.feed.now();
-      if (this.open && !this.items.some((r) => r.id === this.open) && !this.rows.some((row) => row.key === this.open)) this.open = null;
+      this.keepOpen();
       if (before < 0 && this.open === null && room.selected) this.follow(room.selected);
     },
     /** Somebody else settled it. One that is being looked at or answered stays, and says by whom; no word is lost. */
@@ -207,40 +207,12 @@ export default {
       keep(`answer:${r.id}`, this.drafts[r.id]);
       this.begin(r);
     },
-    follow(agent) {
-      const first = this.items.find((r) => r.agent === agent);
-      if (first && !this.items.some((r) => r.id === this.open && r.agent === agent)) this.show(first);
-    },
     choose(r) {
       this.open = r.id;
       if (!matchMedia(NARROW).matches) room.select(r.agent);
     },
     chooseSame(row) {
-      this.open = row.key;
-    },
-    show(r, focus = false) {
-      const cause = this.causes.find(({ ids }) => ids.includes(r.id));
-      if (cause) this.unfolded = { ...this.unfolded, [cause.key]: true };
-      this.lead(r.id, focus);
-    },
-    /** Opens a row and brings it into sight. */
-    lead(key, focus) {
-      this.open = key;
-      const at = this.rows.findIndex((row) => row.key === key);
-      if (at >= this.shown) this.shown = (Math.floor(at / PAGE) + 1) * PAGE;
-      this.$nextTick(() => {
-        const item = this.$el.querySelector(`[data-request="${CSS.escape(key)}"], [data-cause="${CSS.escape(key)}"]`);
-        item?.scrollIntoView({ block: "nearest" });
-        if (focus) item?.querySelector(".item-name").focus({ preventScroll: true });
-      });
-    },
-    step(by) {
-      if (this.tab === "answered" || !this.rows.length) return;
-      const { length } = this.rows;
-      const at = this.rows.findIndex((row) => row.key === this.open);
-      const next = this.rows[at < 0 ? (by > 0 ? 0 : length - 1) : (at + by + length) % length];
-      this.lead(next.key, true);
-      if (next.r) room.select(next.r.agent);
+      this.lead(row.key);
     },
     /** The focus goes to the first of those that came. */
     more() {
@@ -259,10 +231,11 @@ export default {
     },
     turn(tab) {
       Object.assign(this, { tab, shown: PAGE, open: null, picked: {} });
+      if (tab === "open") this.follow(room.selected);
     },
     fold(row) {
       this.unfolded = { ...this.unfolded, [row.key]: !this.unfolded[row.key] };
-      this.open = row.key;
+      this.lead(row.key);
     },
     /** What the keys mean: the open item, or all of a folded cause. */
     withOpen(act) {
@@ -304,7 +277,9 @@ export default {
     byKey(wanted) {
       if (this.off || this.busy || this.tab === "answered") return;
       const row = this.rows.find((one) => one.key === this.open);
-      if (row?.all) {
+      if (!row) return this.sayNone();
+      if (!this.inSight(row.key)) return this.toSight(row.key);
+      if (row.all) {
         const choice = choicesOf(row.all).find((one) => wanted.includes(one.id));
         return choice && (choice.off ? say({ sentence: choice.off }) : this.many(row.all, choice));
       }
@@ -336,7 +311,7 @@ export default {
       const at = this.rows.findIndex((row) => row.key === r.id);
       const done = await answer(r, choice, given);
       this.busy = null;
-      if (!done) return;
+      if (!done) return this.read();
       delete this.drafts[r.id];
       forget(`answer:${r.id}`);
       this.taken = { ...this.taken, [r.id]: `✓ ${choice.label}` };
@@ -345,7 +320,7 @@ export default {
         this.taken = rest;
         const had = this.open === r.id;
         this.read();
-        if (had && this.rows.length) this.lead(this.rows[Math.min(Math.max(at, 0), this.rows.length - 1)].key);
+        if (had) this.onward(r, at);
       }, GONE_MS);
     },
   },

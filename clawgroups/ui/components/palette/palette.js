@@ -147,6 +147,7 @@ export default {
       const shown = new Set(rows.map((one) => one.item.key));
       const counts = {};
       for (const item of this.items) {
+        if (item.byWords) continue;
         counts[item.section] = (counts[item.section] ?? 0) + 1;
         if (!shown.has(item.key) && counts[item.section] <= (MOST_OF[item.section] ?? Infinity)) rows.push(plain(item, item.section));
       }

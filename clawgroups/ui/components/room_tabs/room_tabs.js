@@ -4,7 +4,7 @@ import { onKey } from "/claw/keys.js";
 import { room } from "/claw/room.js";
 import { rosterOf } from "/claw/roster.js";
 import { CHIPS, chipOf, sieve } from "/claw/sieve.js";
-import { SUB_VIEWS, VIEWS, views } from "/claw/views.js";
+import { KEYED, VIEWS, views } from "/claw/views.js";
 import { LOOKS } from "/claw/words.js";
 
 const COUNT_MS = 250;
@@ -55,7 +55,7 @@ export default {
       this.feed.subscribe(() => this.read()),
       room.on("select", (id) => id && this.view === "result" && !views.following && views.choose("wall")),
       onKey("/", "Filter the sub-agents", () => this.$refs.filter.focus()),
-      ...SUB_VIEWS.map((view, at) => onKey(String(at + 1), `Show the ${view}`, () => views.choose(view))),
+      ...KEYED.map((view, at) => onKey(String(at + 1), `Show the ${view}`, () => views.choose(view))),
     ];
     this.counting = setInterval(() => this.count(), COUNT_MS);
     this.read();
@@ -87,7 +87,7 @@ export default {
       document.dispatchEvent(new CustomEvent("claw:view", { detail: view }));
     },
     hint(key) {
-      const at = SUB_VIEWS.indexOf(key);
+      const at = KEYED.indexOf(key);
       return at < 0 ? null : `Key ${at + 1}`;
     },
     // --- the filter ---

@@ -2,6 +2,8 @@
 import { api } from "/claw/api.js";
 
 const EVERY_MS = 3000;
+const SOON_MS = 1000; // a look that failed is made sure of at once
+const PATIENCE_MS = 3500; // who has not answered by then does not answer
 
 export default {
   template: `
@@ -17,7 +19,7 @@ export default {
     banners() {
       const found = [];
       if (this.failed > 1)
-        found.push({ key: "server", kind: "warn", title: "Reconnecting.", text: "The server does not answer; what you see may be old." });
+        found.push({ key: "server", kind: "warn", title: "Reconnecting.", text: "The server does not answer. What you see may be old, and nothing can be done here until it is back." });
       if (this.status?.ledger.state === "stopped")
         found.push({ key: "ledger", kind: "bad", title: "The ledger has stopped.", text: `${this.status.ledger.message} ${this.status.ledger.hint}` });
       if (this.status?.runner.state === "off")
@@ -47,15 +49,21 @@ export default {
   },
   unmounted() {
     clearInterval(this.timer);
+    clearTimeout(this.again);
   },
   methods: {
     async look() {
+      if (this.looking) return;
+      this.looking = true;
+      const late = new Promise((_, refuse) => setTimeout(() => refuse(new Error("no answer")), PATIENCE_MS));
       try {
-        this.status = await api("GET", "/status");
+        this.status = await Promise.race([api("GET", "/status"), late]);
         this.failed = 0;
       } catch {
         this.failed += 1;
+        if (this.failed === 1) this.again = setTimeout(() => this.look(), SOON_MS);
       }
+      this.looking = false;
       document.dispatchEvent(new CustomEvent("claw:house", { detail: { status: this.status, reachable: this.failed === 0 } }));
     },
   },

@@ -158,10 +158,11 @@ export default {
     <p v-if="!fields.length" class="tool-note">It takes no arguments.</p>
     <p v-if="wrong['']" class="tool-wrong" role="alert">{{ wrong[""] }}</p>
     <div class="row tool-row"><button type="submit" class="btn btn-primary" :disabled="Boolean(off || tool.off || sending)" :title="off || tool.off || null">Run <bdi>{{ tool.name }}</bdi><span class="kbd" aria-hidden="true">Ctrl ⏎</span></button>
-      <span v-if="running" class="tool-note" role="status">Running: {{ running }}</span><span v-else-if="off" class="tool-off">{{ off }}</span></div>
+      <span v-if="running" class="tool-note" role="status">Running: {{ running }}</span><span v-else-if="off" class="tool-off">{{ off }}</span>
+      <button v-if="request" type="button" class="btn btn-small" data-act="asked" @click="toAsked">Show it</button></div>
   </template>
 </form>`,
-  props: { keep: String, tools: Array, off: String, running: String },
+  props: { keep: String, tools: Array, off: String, running: String, request: Boolean },
   emits: ["call"],
   data: () => ({ picked: "", drafts: {}, wrong: {}, sending: false }),
   computed: {
@@ -249,6 +250,11 @@ export default {
     },
     point() {
       this.$nextTick(() => this.$el.querySelector("[aria-invalid=true]")?.focus());
+    },
+    toAsked() {
+      const card = document.querySelector(".asks article.ask[data-request]:not(.ask-left)");
+      card?.scrollIntoView({ block: "nearest" });
+      card?.querySelector("[data-choice]:not(:disabled)")?.focus({ preventScroll: true });
     },
     /** The call is on record. What was written since stays. */
     sent(name) {

@@ -31,16 +31,21 @@ class ToolForm(Element, component="tool_form.js"):
         self._props["tools"] = []
         self._props["off"] = ""
         self._props["running"] = ""
+        self._props["request"] = False
         self.on("call", self._called, args=["name", "arguments"])
 
-    def show(self, tools: Sequence[dict[str, Any]], off: str, running: str) -> None:
-        """``off``: why nothing can be called now; ``running``: the calls that are under way."""
-        present = (self._props["tools"], self._props["off"], self._props["running"])
-        if present != (list(tools), off, running):
+    def show(self, tools: Sequence[dict[str, Any]], off: str, running: str, *, asked: bool = False) -> None:
+        """``off``: why nothing can be called now; ``running``: the calls that are under way.
+
+        ``asked``: what is in the way is a request on this page, to which a button leads.
+        """
+        present = (self._props["tools"], self._props["off"], self._props["running"], self._props["request"])
+        if present != (list(tools), off, running, asked):
             self._tools = list(tools)
             self._props["tools"] = self._tools
             self._props["off"] = off
             self._props["running"] = running
+            self._props["request"] = asked
             self.update()
 
     async def _called(self, event: GenericEventArguments) -> None:

@@ -114,7 +114,7 @@ export default {
       const { mode, driver, state, wait, lease_ms } = this.wheel;
       if (mode === "mine" && !this.wheel.lease_until) return "This work was given to you; the lease begins with your first sign of life.";
       if (mode === "mine" && this.low) return "You have been away. When the lease runs out the sub-agent is paused; your words are kept.";
-      if (mode === "mine") return `Your lease renews itself while you are active here. After ${Math.round(lease_ms / 1000)} s without a sign of life the sub-agent is paused; it never goes back by itself.`;
+      if (mode === "mine") return `While you are active here, your lease begins anew whenever half of its ${Math.round(lease_ms / 1000)} s is used. If it runs out, the sub-agent is paused; it never goes back by itself.`;
       if (mode === "handing_over") return "You can write as soon as its stop is proved; after five seconds its process is killed.";
       if (mode === "other") return `Only one person drives. Everything here is live, and read-only for you.${this.wheel.lease_until ? ` Without a sign of life, ${plain(driver.name)} has the wheel until ${this.clock(this.wheel.lease_until)}.` : ""}`;
       if (mode === "ended") return "Nothing more can be written here. The thread and the files stay.";
