@@ -31,6 +31,7 @@ FIGURES = {
     "history-open": {"open_ms", "transcript_page_ms", "server_mb"},
     "wall": {"fps", "p95_ms", "main_thread_percent", "server_core_percent", "load_ms"},
     "leak": {"updates", "heap_ratio", "server_ratio"},
+    "engine": {"decode_b1_ratio", "decode_b32_ratio", "prefill_ratio", "prefix_share_ratio", "bandwidth_fraction"},
     "streams": {"core_percent", "streams", "tokens_per_s", "us_per_token", "ratio_openai_client"},
 }
 
@@ -140,6 +141,15 @@ async def test_streams_are_read_at_the_rate_at_which_they_are_said() -> None:
     assert 0 < found["core_percent"] < 100
     assert found["us_per_token"] > 1
     assert (found["ratio_openai_client"] is not None) == installed("openai")
+
+
+async def test_the_engine_is_measured_beside_transformers_and_with_and_without_sharing() -> None:
+    found = await figures("engine")
+    for ratio in ("decode_b1_ratio", "decode_b32_ratio", "prefill_ratio"):
+        assert (found[ratio] is not None) == installed("transformers")
+        assert found[ratio] is None or 0.05 < found[ratio] < 100
+    assert 1 < found["prefix_share_ratio"] < 50  # six requests that share all but a few tokens
+    assert 0.001 < found["bandwidth_fraction"] < 1.5
 
 
 def test_the_command_prints_one_json_object_on_its_last_line() -> None:

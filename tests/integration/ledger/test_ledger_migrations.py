@@ -63,7 +63,7 @@ async def full(path: Path) -> str:
     """A ledger of this version, with a long history of a group and the house's own."""
     url = f"sqlite+aiosqlite:///{path}"
     ledger = await Ledger.open(url)
-    await write(ledger, History(21, room=False).play(350).world.events)
+    await write(ledger, History(27, room=False).play(350).world.events)
     house = founded(HOUSE)
     await ledger.writer.commit([commit_of(house)])
     await ledger.writer.commit([commit_of(judged(house.group, cmd.ChangeRules("be kind")))])

@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from clawgroups.dispatcher.risk import Risk, risk_of
+from clawgroups.group.rules_lease import LAPSE
 from clawgroups.group.state import RequestKind
 from clawgroups.group.tools import ToolSpec
 
@@ -64,5 +65,6 @@ def test_other_requests_are_graded_by_their_kind() -> None:
     found = [risk_of(kind, "", None, safe=False) for kind in kinds]
     assert [risk.weight for risk in found] == sorted(risk.weight for risk in found)
     assert found[2].words == ("something failed, or does not go on",)
+    assert risk_of(RequestKind.STALL, LAPSE, None, safe=False).words == ("a person went away from its wheel",)
     assert found[3].as_dict() == {"weight": 3.0, "words": "a limit is reached"}
     assert all(risk_of(kind, "", None, safe=False).words for kind in RequestKind), "every kind has words"
