@@ -12,6 +12,7 @@ from clawgroups.errors import BackendAway
 
 Shape = TypeVar("Shape", bound=BaseModel)
 WAIT_S = 5.0
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LARGEST_ANSWER = 8 * 2**20  # bytes
 
 
@@ -28,8 +29,8 @@ class Control:
         await self._client.aclose()
 
     async def status(self) -> Status:
-        """What it is and does now. Raises BackendAway."""
-        return await self._read("GET", "/status", Status)
+        """What it is and does now, with an address that can be reached from here. Raises BackendAway."""
+        return self._seen_from_here(await self._read("GET", "/status", Status))
 
     async def samples(self, after: float) -> Samples:
         """Its figures since a Unix time in seconds. Raises BackendAway."""
@@ -41,7 +42,10 @@ class Control:
 
     async def act(self, word: str) -> Status:
         """Starts, stops or restarts its engine; what it is then. Raises BackendAway."""
-        return await self._read("POST", f"/{word}", Status)
+        return self._seen_from_here(await self._read("POST", f"/{word}", Status))
+
+    def _seen_from_here(self, status: Status) -> Status:
+        return status.model_copy(update={"url": reachable(status.url, self.url)}) if status.url else status
 
     async def _read(self, method: str, path: str, shape: type[Shape], **query: Any) -> Shape:
         try:
@@ -63,6 +67,17 @@ class Control:
             raise BackendAway(
                 sentence, hint="Give the address of its control, and a backend of this version."
             ) from error
+
+
+def reachable(url: str, control: str) -> str:
+    """An engine's address as it has to be asked from here: its own loopback is the machine of its control."""
+    try:
+        asked, told = httpx.URL(control), httpx.URL(url)
+    except httpx.InvalidURL:
+        return url
+    if told.host not in LOOPBACK or asked.host in LOOPBACK:
+        return url
+    return str(told.copy_with(host=asked.host))
 
 
 async def _bounded(reply: httpx.Response) -> bytes:
