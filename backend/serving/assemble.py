@@ -30,7 +30,10 @@ from backend.supervisor.router import copies, replaced, router
 from backend.supervisor.supervisor import Supervisor
 
 HOME = Path("~/.local/state/clawgroups/backend")
-ON_CPU = ("--device", "cpu", "--attention-backend", "torch_native", "--mem-fraction-static", "0.3")
+ON_CPU = (
+    *("--device", "cpu", "--attention-backend", "torch_native", "--mem-fraction-static", "0.3"),
+    "--sleep-on-idle",  # its scheduler would ask for work without a pause, and keep a core for it
+)
 
 
 def serve_order(order: Order, control_host: str, control_port: int, token: str, parent: int = 0) -> None:

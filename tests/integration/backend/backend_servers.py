@@ -1,8 +1,9 @@
-"""A real SGLang on the CPU for tests: its environment, made by our own maker, and one server that tests share.
+"""A real SGLang on the CPU for tests: its environment, made by our own maker, and a server for each module of tests.
 
 Import the fixtures that you use into your test file (``from backend_servers import sglang_server  # noqa: F401`` and
 what it needs: ``sglang_python``, ``sglang_checkpoint``). The environment stays in the checkout (``.venv-sglang``),
-where a lock keeps the workers of a run apart. The first worker that asks starts the server, the last one ends it.
+where a lock keeps the workers of a run apart. The first worker that asks
+starts the server, the last one ends it: it takes memory, and tests beside it want the cores.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ def sglang_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sglang_server(
     sglang_python: Path, sglang_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
