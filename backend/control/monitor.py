@@ -45,15 +45,15 @@ class Monitor:
         """Reads the figures once."""
         try:
             text = await _read(client, url)
-            found = totals(text)
-        except (httpx.HTTPError, ValueError) as error:
+            read = figures(totals(text), time.time(), self.history.last)
+        except (httpx.HTTPError, ValueError, OverflowError) as error:  # a gauge may be NaN or infinite
             words = f"{type(error).__name__}: {error}"
             if words != self._failing:
                 log.warning("the engine's figures cannot be read: %s", words)
             self._failing = words
             return
         self._failing = ""
-        self.history.put(figures(found, time.time(), self.history.last))
+        self.history.put(read)
 
     async def _watch_gpus(self) -> None:
         while True:

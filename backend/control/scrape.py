@@ -26,7 +26,7 @@ def totals(text: str) -> dict[str, float]:
 def figures(found: dict[str, float], at: float, before: Figures | None) -> Figures:
     """Figures at a time in seconds. Rates come from the totals since ``before``; without one they are the engine's own.
 
-    The rate of cache hits is of the tokens read since ``before``, or since the start where none were read.
+    The rate of cache hits is of the tokens read since ``before``; where none were read it stays.
     """
     prompt, cached = int(found.get("prompt_tokens_total", 0)), int(found.get("cached_tokens_total", 0))
     generated = int(found.get("generation_tokens_total", 0))
@@ -39,7 +39,7 @@ def figures(found: dict[str, float], at: float, before: Figures | None) -> Figur
         queued=int(found.get("num_queue_reqs", 0)),
         cache_used_tokens=int(_first(found, ("num_used_tokens", "kv_used_tokens"))),
         cache_tokens=int(found.get("max_total_num_tokens", 0)),
-        cache_hit_rate=_part(cached, prompt),
+        cache_hit_rate=_hits(prompt, cached, before),
         prompt_tokens=prompt,
         generated_tokens=generated,
         cached_tokens=cached,
@@ -53,6 +53,15 @@ def _rates(prompt: int, generated: int, at: float, before: Figures | None) -> tu
         return None
     seconds = at - before.at
     return (prompt - before.prompt_tokens) / seconds, (generated - before.generated_tokens) / seconds
+
+
+def _hits(prompt: int, cached: int, before: Figures | None) -> float:
+    """The part that was found in the cache of what was read since ``before``; nothing read, it stays as it was."""
+    if before is None or prompt < before.prompt_tokens or cached < before.cached_tokens:
+        return _part(cached, prompt)
+    if prompt == before.prompt_tokens:
+        return before.cache_hit_rate
+    return _part(cached - before.cached_tokens, prompt - before.prompt_tokens)
 
 
 def _part(some: int, whole: int) -> float:

@@ -51,7 +51,7 @@ async def run(subject: Subject, *, control_host: str = "127.0.0.1", control_port
     try:
         _announce(listening)
         await subject.start()
-        await asyncio.wait({serving, watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         watching.cancel()
         stopping.cancel()

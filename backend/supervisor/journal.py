@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections import deque
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -13,6 +15,15 @@ LONGEST_LINE = 8_192  # characters
 FILE_BYTES, FILES = 16 * 2**20, 5
 CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 HIDDEN = "[hidden]"
+
+
+class _Private(RotatingFileHandler):
+    """Files that only their owner reads, also after one has taken the place of another."""
+
+    def _open(self) -> TextIOWrapper:
+        stream = super()._open()
+        os.fchmod(stream.fileno(), 0o600)
+        return stream
 
 
 class Journal:
@@ -24,8 +35,7 @@ class Journal:
         self._secrets = tuple(secret for secret in secrets if secret)
         self._lines: deque[tuple[int, str]] = deque(maxlen=KEPT_LINES)
         self._number = 0
-        self._file = RotatingFileHandler(path, maxBytes=FILE_BYTES, backupCount=FILES - 1, encoding="utf-8")
-        path.chmod(0o600)
+        self._file = _Private(path, maxBytes=FILE_BYTES, backupCount=FILES - 1, encoding="utf-8")
 
     def write(self, line: str) -> str:
         """Keeps a line and returns it as it was kept: without control characters, cut, and without secrets."""

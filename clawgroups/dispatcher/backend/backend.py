@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from clawgroups.dispatcher.backend.client import Control
+from clawgroups.dispatcher.backend.client import Control, check_address
 from clawgroups.dispatcher.backend.member import MEMBER, follow
 from clawgroups.dispatcher.backend.process import BackendProcess
 from clawgroups.dispatcher.backend.shapes import Status
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("clawgroups.backend")
 KEY = "backend"
-API_KEY, CONTROL_TOKEN = "backend-api", "backend-control"
+API_KEY, OWN_TOKEN, TOKEN_ELSEWHERE = "backend-api", "backend-control-own", "backend-control"
 EVERY_S = 1.0
 WORDS = ("start", "stop", "restart")
 
@@ -82,7 +82,10 @@ class Backend:
     async def run(self) -> None:
         """Asks it how it does, for ever."""
         while True:
-            await self.look()
+            try:
+                await self.look()
+            except Exception:  # whatever it said, it has to be asked again
+                log.exception("asking the backend broke something", extra={"action": "backend_look_broke"})
             await asyncio.sleep(EVERY_S)
 
     async def look(self) -> None:
@@ -111,9 +114,11 @@ class Backend:
             sentence = "The backend was set when the server was started (CLAWGROUPS_BACKEND)."
             raise Refused("set_at_start", "set", sentence, hint="Start the server without it to set one here.")
         fresh = await asyncio.to_thread(_checked, BackendConfig(source.strip(), options))
+        if token is not None and not (token.isascii() and token.isprintable()):
+            raise Invalid("The token has characters that no token has.", hint="Copy it again.", field="token")
         async with self._changing:
-            if token is not None:
-                self._set_token(token)
+            if token is not None or fresh.source != self.config.source:
+                self._set_token(token or "")  # what one control was shown, another one must not see
             await self._table.put(KEY, msgspec.to_builtins(fresh) if fresh.source else None)
             await self._end()
             self.config = fresh
@@ -176,7 +181,7 @@ class Backend:
             return
         self._process = BackendProcess(
             self._command(),
-            {"BACKEND_CONTROL_TOKEN": self._kept(CONTROL_TOKEN), "BACKEND_API_KEY": self._kept(API_KEY)},
+            {"BACKEND_CONTROL_TOKEN": self._kept(OWN_TOKEN), "BACKEND_API_KEY": self._kept(API_KEY)},
             self._settings.home / "backend" / "serve.log",
         )
         self._process.start()
@@ -219,13 +224,13 @@ class Backend:
     def _token(self) -> str:
         if self.config.elsewhere and self._settings.backend_token:
             return self._settings.backend_token
-        return self._dispatcher.keys.find(CONTROL_TOKEN) if self.config.elsewhere else self._kept(CONTROL_TOKEN)
+        return self._dispatcher.keys.find(TOKEN_ELSEWHERE) if self.config.elsewhere else self._kept(OWN_TOKEN)
 
     def _set_token(self, token: str) -> None:
         if token:
-            self._dispatcher.keys.keep(CONTROL_TOKEN, token)
+            self._dispatcher.keys.keep(TOKEN_ELSEWHERE, token)
         else:
-            self._dispatcher.keys.forget(CONTROL_TOKEN)
+            self._dispatcher.keys.forget(TOKEN_ELSEWHERE)
 
     def _kept(self, name: str) -> str:
         """A secret of this home, made once."""
@@ -249,6 +254,8 @@ def _split(options: str) -> tuple[str, ...]:
 
 def _checked(config: BackendConfig) -> BackendConfig:
     """The same with a whole path. Raises Invalid for a source that is neither a checkpoint nor an address."""
+    if config.elsewhere:
+        check_address(config.source)
     if not config.source or config.elsewhere:
         return config
     folder = Path(config.source).expanduser()

@@ -8,10 +8,11 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from clawgroups.dispatcher.backend.shapes import Fault, Log, Samples, Status
-from clawgroups.errors import BackendAway
+from clawgroups.errors import BackendAway, Invalid
 
 Shape = TypeVar("Shape", bound=BaseModel)
 WAIT_S = 5.0
+ACT_S = 180.0  # a stop is answered when the engine has drained
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LARGEST_ANSWER = 8 * 2**20  # bytes
 
@@ -48,8 +49,9 @@ class Control:
         return status.model_copy(update={"url": reachable(status.url, self.url)}) if status.url else status
 
     async def _read(self, method: str, path: str, shape: type[Shape], **query: Any) -> Shape:
+        wait_s = ACT_S if method == "POST" else WAIT_S
         try:
-            async with self._client.stream(method, path, params=query) as reply:
+            async with self._client.stream(method, path, params=query, timeout=wait_s) as reply:
                 body = await _bounded(reply)
         except httpx.HTTPError as error:
             sentence = f"The backend at {self.url} does not answer ({type(error).__name__})."
@@ -67,6 +69,17 @@ class Control:
             raise BackendAway(
                 sentence, hint="Give the address of its control, and a backend of this version."
             ) from error
+
+
+def check_address(address: str) -> None:
+    """Raises Invalid for what is no address of a control."""
+    hint = "Give it as http://host:port."
+    try:
+        url = httpx.URL(address)
+    except httpx.InvalidURL as error:
+        raise Invalid(f"{address[:200]} is no address: {error}.", hint=hint, field="source") from error
+    if not url.host or not address.isascii() or len(address.split()) != 1:
+        raise Invalid(f"{address[:200]} names no machine.", hint=hint, field="source")
 
 
 def reachable(url: str, control: str) -> str:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from clawgroups.dispatcher.dispatcher import Dispatcher
 
 MEMBER = "backend"
+OWN_KEY = "secret:backend-api"
+"""The key of one that is started here; one elsewhere must not be shown it."""
 
 
 async def follow(house: Dispatcher, status: Status, key_ref: str) -> None:
@@ -52,6 +54,6 @@ def _as_served(member: Member, status: Status, key_ref: str) -> Member:
             model=status.served_name,
             context=status.context,
             sees=status.sees,
-            key_ref=key_ref or model.key_ref,
+            key_ref=key_ref or ("" if model.key_ref == OWN_KEY else model.key_ref),
         ),
     )

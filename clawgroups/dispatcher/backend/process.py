@@ -21,7 +21,7 @@ from clawgroups.tasks import Tasks
 log = logging.getLogger("clawgroups.backend")
 BACKOFF_S = (1.0, 2.0, 5.0, 15.0, 60.0)
 STEADY_S = 60.0  # one that lived so long starts again at once
-GRACE_S = 40.0  # it drains first
+GRACE_S = 95.0  # it lets requests finish for a minute first, then ends the engine
 KEPT_LOG = 64 * 1024  # bytes of the former run's log, read for its last words
 LONGEST_LINE = 64 * 1024
 
@@ -51,7 +51,10 @@ class BackendProcess:
         self._tasks.start(self._supervise(), name="backend-supervisor")
 
     async def close(self) -> None:
-        """Asks it to drain and end; kills it and all that it started when it does not."""
+        """Asks it to drain and end; kills it when it does not.
+
+        What its engine leaves then is ended by the next backend that is started here.
+        """
         self._closing = True
         process = self._process
         if process is not None and process.returncode is None:

@@ -163,6 +163,27 @@ def test_what_is_neither_a_checkpoint_nor_an_address_is_refused(bare: httpx.Clie
     assert bare.get("/backend").json()["source"] == ""
 
 
+@pytest.mark.parametrize("source", ["http://", "http://host:port", "http://[::1", "https://ho st"])
+def test_a_wrong_address_is_refused_and_asking_goes_on(
+    bare: httpx.Client, control: BackendControl, source: str
+) -> None:
+    refused = bare.put("/backend", json={"source": source})
+    assert refused.status_code == 422, refused.text
+    assert refused.json()["error"]["fields"][0]["field"] == "source"
+    odd = bare.put("/backend", json={"source": control.address, "token": "schlüssel"})
+    assert odd.json()["error"]["fields"][0]["field"] == "token"
+
+
+def test_a_token_is_not_shown_to_another_control(bare: httpx.Client, control: BackendControl) -> None:
+    control.play(state="ready", url="http://127.0.0.1:9/v1")
+    bare.put("/backend", json={"source": control.address, "token": control.token})
+    _told(bare, lambda view: view["status"], "that it answers")
+    bare.put("/backend", json={"source": control.address.replace("127.0.0.1", "localhost")})
+    problem = _told(bare, lambda view: view["problem"], "that the token is missing")["problem"]
+    assert "token" in problem["sentence"]
+    bare.put("/backend", json={"source": ""})
+
+
 def test_an_admin_connects_to_one_and_leaves_it_again(bare: httpx.Client, control: BackendControl) -> None:
     control.play(state="ready", url="http://127.0.0.1:9/v1", served_name="kimi-k2.6", attribution="Kimi K2.6")
     bare.put("/backend", json={"source": control.address, "token": "wrong"})

@@ -115,6 +115,31 @@ async def test_it_says_how_it_is_and_does_what_it_is_asked(client: httpx.AsyncCl
     assert subject.asked == ["stop", "start"]
 
 
+async def test_a_log_that_began_anew_is_told_from_its_beginning(client: httpx.AsyncClient, subject: Played) -> None:
+    subject.play({"log": ["a", "b"]})
+    told = (await client.get("/log", params={"after": 500})).json()["lines"]
+    assert [line["text"] for line in told] == ["a", "b"]
+    assert (await client.get("/log", params={"after": 2})).json()["lines"] == []
+
+
+@pytest.mark.parametrize("value", ["NaN", "+Inf", "-Inf"])
+async def test_a_gauge_that_is_no_number_leaves_a_gap_and_ends_nothing(subject: Played, value: str) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, text=f"sglang:num_running_reqs {value}\n")
+
+    monitor = Monitor(subject)
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+        await monitor.look(client, "http://engine/metrics")
+    assert monitor.history.last is None
+
+
+def test_cache_hits_are_those_of_what_was_read_since_the_moment_before() -> None:
+    before = Figures(at=90.0, prompt_tokens=900, cached_tokens=150, cache_hit_rate=0.1)
+    assert figures(totals(TEXT), 100.0, before).cache_hit_rate == 1.0, "100 were read since, all of them known"
+    idle = Figures(at=90.0, prompt_tokens=1000, cached_tokens=250, cache_hit_rate=0.1)
+    assert figures(totals(TEXT), 100.0, idle).cache_hit_rate == 0.1
+
+
 async def test_the_log_is_told_from_a_line_on(client: httpx.AsyncClient, subject: Played) -> None:
     subject.play({"log": [f"line {n}" for n in range(1, 6)]})
     told = (await client.get("/log", params={"after": 3})).json()["lines"]

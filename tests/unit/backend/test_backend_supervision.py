@@ -145,3 +145,12 @@ def test_the_router_knows_all_workers(tmp_path: Path) -> None:
     made = router(["http://a:1", "http://b:2"], Path("/p"), tmp_path, host="0.0.0.0", port=9, metrics_port=10)
     assert made.argv[-2:] == ("http://a:1", "http://b:2")
     assert made.ready_path == "/readiness"
+
+
+def test_the_log_is_its_owners_alone_also_after_it_was_begun_anew(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "engine.log")
+    journal.write("one")
+    journal._file.doRollover()
+    journal.write("two")
+    journal.close()
+    assert [path.stat().st_mode & 0o077 for path in sorted(tmp_path.iterdir())] == [0, 0]
