@@ -6,6 +6,7 @@ and again after each that had to be ended.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,10 @@ class _Overrun(Exception):
 
 
 class ChatTemplate:
-    """A template and the process that renders it. ``close`` it, or use it in a ``with`` statement."""
+    """A template and the process that renders it. ``close`` it, or use it in a ``with`` statement.
+
+    One that is let go of without it (a checkpoint that failed to load later on) ends its process too.
+    """
 
     def __init__(self, source: str, *, seconds: float = SECONDS, memory: int = MEMORY) -> None:
         self.source = source
@@ -39,6 +44,7 @@ class ChatTemplate:
         self._memory = memory
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._ender: weakref.finalize[[subprocess.Popen[bytes]], ChatTemplate] | None = None
 
     def __enter__(self) -> ChatTemplate:
         return self
@@ -80,6 +86,7 @@ class ChatTemplate:
         command = [sys.executable, "-I", str(WORKER), str(self._memory), str(int(self._seconds) + 1)]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self._process = process
+        self._ender = weakref.finalize(self, _ended, process)
         try:
             answer = self._asked(process, {"template": self.source}, self._seconds + 20)  # Python starts first
         except _Overrun as late:
@@ -92,16 +99,8 @@ class ChatTemplate:
 
     def _end(self) -> None:
         process, self._process = self._process, None
-        if process is None:
-            return
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                try:
-                    pipe.close()
-                except BrokenPipeError:  # what it was to read dies with it
-                    continue
+        if process is not None and self._ender is not None:
+            self._ender()
 
     def _asked(self, process: subprocess.Popen[bytes], message: dict[str, Any], seconds: float = 0.0) -> dict[str, Any]:
         until = time.monotonic() + (seconds or self._seconds)
@@ -111,6 +110,15 @@ class ChatTemplate:
         answer = json.loads(_read(process, length, until))
         assert isinstance(answer, dict)  # the worker is ours
         return answer
+
+
+def _ended(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(BrokenPipeError):  # what it was to read dies with it
+                pipe.close()
 
 
 def _ready(pipe: Any, event: int, until: float) -> None:

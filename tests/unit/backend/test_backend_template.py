@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from backend_words import tiny_tokenizer, words_folder
 from hypothesis import given, settings
@@ -198,3 +200,14 @@ def test_messages_without_a_template_are_refused() -> None:
 def test_variables_that_a_request_may_not_set_are_refused(prompter: Prompter, variables: dict[str, Any]) -> None:
     with pytest.raises(RequestRefused, match="chat_template_kwargs"):
         prompter.prompt(Conversation(MESSAGES, variables=variables))
+
+
+def test_one_that_is_let_go_of_leaves_no_process() -> None:
+    """A checkpoint that fails to load after its template was looked at is such a one."""
+    template = ChatTemplate("{{ messages }}")
+    template.check()
+    process = psutil.Process(template._process.pid) if template._process else None
+    assert process is not None
+    del template
+    gc.collect()
+    assert not process.is_running()
