@@ -26,6 +26,7 @@ def engine(
     device: Annotated[str, typer.Option(help="cpu, or cuda where there is one.")] = "cpu",
     threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0: one for each core.")] = 0,
     max_running: Annotated[int | None, typer.Option(min=1, help="Most requests at once.")] = None,
+    drain: Annotated[float, typer.Option(min=0, help="Seconds that requests may take to finish at a stop.")] = 30.0,
     max_queued: Annotated[int | None, typer.Option(min=1, help="Most requests that wait.")] = None,
 ) -> None:
     """Serve a checkpoint on the CPU, without a supervisor. An API key is taken from BACKEND_API_KEY."""
@@ -42,5 +43,5 @@ def engine(
     key = os.environ.pop(KEY, "")
     serve_engine(
         model, host, port, api_key=key, served_name=served_name, context=context,
-        memory_tokens=memory_tokens, device=device, limits=limits,
+        memory_tokens=memory_tokens, device=device, limits=limits, drain_s=drain,
     )  # fmt: skip

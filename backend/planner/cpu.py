@@ -17,6 +17,8 @@ WORKSPACE = 2 * GIB
 """For the interpreter, torch and activations."""
 USABLE = 0.9
 """Of the machine's RAM; the rest is the operating system's."""
+USUAL_CACHE = 2**18
+"""Tokens that the cache is given where no more are asked for: what is not used for it helps to keep weights in RAM."""
 
 
 def plan_cpu(model: Model, hardware: Hardware, wish: Wish) -> Plan:
@@ -69,7 +71,7 @@ def _plan(
             reserve=ram - int(ram * USABLE) + WORKSPACE,
             cache_per_token=per_token,
         ),
-        commands=[NodeCommand(rank=0, argv=_words(model, context, wish))],
+        commands=[NodeCommand(rank=0, argv=_words(model, context, wish, tokens))],
         rows=_rows(model, ram, tokens, context, per_token),
         warnings=_warnings(model, hardware, context),
         assumptions=["A tenth of RAM is the system's, 2 GiB are for computing.", *model.notes],
@@ -85,8 +87,10 @@ def _warnings(model: Model, hardware: Hardware, context: int) -> list[str]:
     return found
 
 
-def _words(model: Model, context: int, wish: Wish) -> list[str]:
-    return ["python", "-m", "backend", "engine", model.path, "--port", str(wish.port), "--context", str(context)]
+def _words(model: Model, context: int, wish: Wish, tokens: int) -> list[str]:
+    cache = max(context * wish.requests, min(tokens, USUAL_CACHE))
+    words = ["python", "-m", "backend", "engine", model.path, "--port", str(wish.port), "--context", str(context)]
+    return [*words, "--memory-tokens", str(cache)]
 
 
 def _context(model: Model, tokens: int, wish: Wish) -> int | None:

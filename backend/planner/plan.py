@@ -11,6 +11,9 @@ KEY_VARIABLE = "SGLANG_API_KEY"
 """The environment variable from which a printed command takes the API key; no plan holds a key."""
 
 
+SECRET_OPTIONS, HIDDEN = ("--api-key", "--admin-api-key"), "[hidden]"
+
+
 class NodeCommand(BaseModel):
     """One process on one node.
 
@@ -29,10 +32,22 @@ class NodeCommand(BaseModel):
     def shell(self) -> str:
         """The command as typed in a POSIX shell. The node that answers HTTP takes its key from ``SGLANG_API_KEY``."""
         words = [f"{name}={shlex.quote(value)}" for name, value in sorted(self.env.items())]
-        words += [shlex.quote(word) for word in self.argv]
+        words += [shlex.quote(word) for word in _without_keys(self.argv)]
         if self.rank == 0 and "sglang.launch_server" in self.argv:
             words.append(f'--api-key "${KEY_VARIABLE}"')
         return " ".join(words)
+
+
+def _without_keys(argv: list[str]) -> list[str]:
+    """The words with what is given for a key left out: a printed command is read by others."""
+    found: list[str] = []
+    for word in argv:
+        name, equals, _ = word.partition("=")
+        if found and found[-1] in SECRET_OPTIONS:
+            found.append(HIDDEN)
+        else:
+            found.append(f"{name}={HIDDEN}" if equals and name in SECRET_OPTIONS else word)
+    return found
 
 
 class Layout(BaseModel):

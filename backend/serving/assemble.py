@@ -54,6 +54,8 @@ async def _serve(order: Order, plan: Plan, control_host: str, control_port: int,
 
 def plan_order(order: Order) -> Plan:
     """The plan that an order asks for; its one command is this node's. Raises BackendError."""
+    if not Path(order.model).is_dir():
+        raise LaunchFailed(f"{order.model} is no folder.", "Download the checkpoint first, and name its folder.")
     hardware = hardware_of(order.hardware) if order.hardware else detect()
     wish = Wish(context=order.context, concurrency=order.concurrency, port=order.port)
     model = find_model(order.model)
@@ -155,7 +157,9 @@ def _sglang(order: Order, plan: Plan, folder: Path) -> Supervisor | Fleet:
         return one(command, folder)
     ports = [order.port + number for number in range(1, order.replicas + 2)]
     journal = Journal(folder / "all.log", known)
-    parts = copies(command, order.replicas, ports, plan.layout.tensor if plan.layout.gpus_per_node else 0)
+    parts = copies(
+        command, order.replicas, ports, plan.layout.tensor * plan.layout.replicas if plan.layout.gpus_per_node else 0
+    )
     members = [one(part, folder / f"copy-{part.replica}", journal, f"copy {part.replica}") for part in parts]
     start = _router(order, python, ports)
     front = Supervisor(start, folder / "router", secrets=known, hears=lambda line: journal.write(f"router: {line}"))

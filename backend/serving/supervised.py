@@ -38,7 +38,7 @@ class Supervised:
             restarts=now.restarts,
             since=now.since,
             plan=about.plan,
-            memory_bytes=_memory(now.process),
+            memory_bytes=sum(map(_memory, self._supervisor.processes)),
         )
 
     def log(self, after: int) -> list[tuple[int, str]]:
@@ -58,10 +58,8 @@ class Supervised:
         await self._supervisor.restart()
 
 
-def _memory(process: int | None) -> int:
+def _memory(process: int) -> int:
     """Resident bytes of a process and all that it started; shared pages count once for each."""
-    if process is None:
-        return 0
     try:
         whole = psutil.Process(process)
         return sum(_resident(one) for one in (whole, *whole.children(recursive=True)))

@@ -34,6 +34,11 @@ class Fleet:
         """Figures of all copies, as the router gathers them."""
         return self._router.metrics_url
 
+    @property
+    def processes(self) -> list[int]:
+        """The first process of each run that is going on, the router's too."""
+        return [process for one in (self._router, *self._copies) for process in one.processes]
+
     def status(self) -> Status:
         """What the router does where a copy is ready; else what the copy does that is worst off."""
         parts, router = [one.status() for one in self._copies], self._router.status()

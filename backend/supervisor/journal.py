@@ -37,6 +37,10 @@ class Journal:
         self._number = 0
         self._file = _Private(path, maxBytes=FILE_BYTES, backupCount=FILES - 1, encoding="utf-8")
 
+    def hide(self, secrets: tuple[str, ...]) -> None:
+        """From now on these words must not stand in it either."""
+        self._secrets = tuple(dict.fromkeys((*self._secrets, *filter(None, secrets))))
+
     def write(self, line: str) -> str:
         """Keeps a line and returns it as it was kept: without control characters, cut, and without secrets."""
         line = CONTROLS.sub("", line.rstrip())

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from backend.errors import LaunchFailed
-from backend.planner.plan import KEY_VARIABLE, NodeCommand
+from backend.planner.plan import KEY_VARIABLE, SECRET_OPTIONS, NodeCommand
 
 ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 DEFAULT_PORT = 30000
 ENGINE_KEY = "BACKEND_API_KEY"
 ENGINE_ENDS_S = 5.0
-SECRET_OPTIONS = ("--api-key", "--admin-api-key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,8 @@ def launch(
 
 def launch_engine(command: NodeCommand, folder: Path, *, api_key: str = "", drain_s: float = 60.0) -> Launch:
     """The CPU engine's command with our own interpreter and variables; it takes its key from the environment."""
-    plain = launch(command, Path(sys.executable), folder, drain_s=drain_s + ENGINE_ENDS_S)
+    told = command.model_copy(update={"argv": [*command.argv, "--drain", f"{drain_s:g}"]})
+    plain = launch(told, Path(sys.executable), folder, drain_s=drain_s + ENGINE_ENDS_S)
     return replace(plain, environment=dict(os.environ) | {ENGINE_KEY: api_key} | command.env, secrets=(api_key,))
 
 

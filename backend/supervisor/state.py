@@ -14,7 +14,7 @@ FOLLOWS: dict[State, frozenset[State]] = {
     "starting": frozenset({"loading", "ready", "draining", "restarting", "failed", "stopped"}),
     "loading": frozenset({"ready", "draining", "restarting", "failed"}),
     "ready": frozenset({"draining", "restarting", "failed"}),
-    "draining": frozenset({"stopped"}),
+    "draining": frozenset({"stopped", "failed"}),
     "restarting": frozenset({"starting", "draining", "failed", "stopped"}),
     "failed": frozenset({"installing", "starting", "stopped"}),
 }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import httpx
 
@@ -21,19 +22,20 @@ from backend.supervisor.journal import Journal
 from backend.supervisor.launch import Launch
 from backend.supervisor.process import Process, end_all
 from backend.supervisor.progress import Reader
-from backend.supervisor.state import Backoff, Fault, State, Status
+from backend.supervisor.state import FOLLOWS, Backoff, Fault, State, Status
 
 log = logging.getLogger("backend.supervisor")
 ASK_EVERY_S, ASK_FOR_S = 0.25, 5.0
 JOINED = "max_total_num_tokens="
 """What a node that does not answer HTTP says when its part of the model is loaded."""
-STATUS_FILE, LOG_FILE = "status.json", "sglang.log"
+STATUS_FILE, LOG_FILE, LOCK_FILE = "status.json", "sglang.log", "supervisor.lock"
 
 
 class Supervisor:
     """One per process of SGLang. ``folder`` keeps its status as JSON and its log; ``hears`` is told each line too.
 
-    ``make`` is asked for each start, so that what it reads may change; it raises BackendError.
+    ``make`` is asked for each start, so that what it reads may change; it raises BackendError. Raises LaunchFailed
+    while another supervisor has the folder: what that one runs must not be taken for something left behind.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Supervisor:
         self._hears = hears
         self._backoff = backoff or Backoff()
         folder.mkdir(parents=True, exist_ok=True)
+        self._lock = _alone(folder)
         self.journal = Journal(folder / LOG_FILE, secrets)
         self._status = Status()
         self._moved = asyncio.Condition()
@@ -59,12 +62,18 @@ class Supervisor:
         self._running: asyncio.Task[None] | None = None
         self._turning = asyncio.Lock()
         self._metrics = self._mark = ""
+        self._unsaved = False
         self._left = _left_behind(folder / STATUS_FILE)  # before the first status of ours takes its place
 
     @property
     def metrics_url(self) -> str:
         """Where its figures are, "" while it is not ready or on a node without HTTP."""
         return self._metrics if self._status.state == "ready" else ""
+
+    @property
+    def processes(self) -> list[int]:
+        """The first process of each run that is going on."""
+        return [self._status.process] if self._status.process else []
 
     def status(self) -> Status:
         """What it is and does now."""
@@ -102,13 +111,18 @@ class Supervisor:
     async def stop(self) -> None:
         """Lets it finish its requests, stops it and waits for its end; nothing where it is stopped."""
         async with self._turning:
-            if self._running:
-                self._running.cancel()
+            running, self._running = self._running, None
+            had_failed = self._status.state == "failed"
+            if running:
+                running.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
-                    await self._running
-                self._running = None
+                    await running
+            if self._status.state == "failed" and not had_failed:
+                return  # it could not be ended, and says so
             if self._status.state != "stopped":
-                await self._turn("stopped")
+                if "stopped" not in FOLLOWS[self._status.state]:  # it ended by itself this very moment
+                    await self._turn("draining", sentence="Ending")
+                await self._turn("stopped", process=None)
 
     async def restart(self) -> None:
         """Stops and starts it."""
@@ -119,6 +133,7 @@ class Supervisor:
         """Stops it for good."""
         await self.stop()
         self.journal.close()
+        self._lock.close()
 
     async def _run(self) -> None:
         """All of its life until it is stopped or given up. Whatever fails ends as a status, never unseen."""
@@ -154,6 +169,7 @@ class Supervisor:
             if not self._status.restarts:
                 raise
             return await self._crashed(Fault(error.sentence, error.hint, passing=True), 0.0)
+        self.journal.hide(launch.secrets)
         process, from_line = await _started(launch), self.journal.number
         self._metrics = f"{launch.url}{launch.metrics_path}" if launch.url else ""
         self._mark = process.mark
@@ -165,8 +181,7 @@ class Supervisor:
             await self._drain(process, launch)
             raise
         finally:
-            await end_all(process.mark, process.id)  # who still holds the pipe would keep us reading for ever
-            await following
+            await _whole(_cleaned(process, following))
         said = [line for _, line in self.journal.after(from_line)]
         return await self._crashed(words_for(said, process.status), ready_for)
 
@@ -267,8 +282,45 @@ class Supervisor:
         """The status as JSON, for who cannot ask; with the mark of the run while there is one."""
         kept = asdict(self._status) | ({"mark": self._mark} if self._status.process else {})
         new = self._folder / f"{STATUS_FILE}.new"
-        new.write_text(json.dumps(kept))
-        new.replace(self._folder / STATUS_FILE)
+        try:
+            new.write_text(json.dumps(kept))
+            new.replace(self._folder / STATUS_FILE)
+        except OSError as error:  # a full disk: what runs goes on, and is told over the control all the same
+            if not self._unsaved:
+                log.warning("the status cannot be kept in %s: %s", self._folder, error)
+            self._unsaved = True
+        else:
+            self._unsaved = False
+
+
+def _alone(folder: Path) -> TextIO:
+    """The folder's lock, held as long as the file is open. Raises LaunchFailed while another has it."""
+    lock = (folder / LOCK_FILE).open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as held:
+        lock.close()
+        raise LaunchFailed(
+            f"Another backend runs with the folder {folder}.",
+            "Stop that one, or give this one another --port or --logs.",
+        ) from held
+    return lock
+
+
+async def _cleaned(process: Process, following: asyncio.Task[None]) -> None:
+    """Nothing of a run is left afterwards, and all that it said has been read."""
+    await end_all(process.mark, process.id)  # who still holds the pipe would keep us reading for ever
+    await following
+
+
+async def _whole(work: Coroutine[Any, Any, None]) -> None:
+    """Does the work to its end, also when we are cancelled meanwhile; then it is as if we were cancelled after it."""
+    doing = asyncio.create_task(work)
+    try:
+        await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        await doing
+        raise
 
 
 def _left_behind(status: Path) -> str:

@@ -16,9 +16,10 @@ import psutil
 import pytest
 from backend_servers import free_port
 
+from backend.errors import LaunchFailed
 from backend.planner.plan import NodeCommand
 from backend.supervisor.launch import Launch, launch
-from backend.supervisor.process import MARK, members
+from backend.supervisor.process import MARK, Process, end_all, members
 from backend.supervisor.state import Backoff
 from backend.supervisor.supervisor import Supervisor
 
@@ -175,3 +176,82 @@ async def test_what_a_killed_supervisor_left_behind_is_ended_at_the_next_start(t
         await second.start()
         await asyncio.wait_for(second.reached("ready"), 20)
         assert await asyncio.wait_for(helper.wait(), 5) == -signal.SIGKILL
+
+
+async def test_a_second_supervisor_of_a_folder_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
+    """It would take what the first one runs for something that was left behind, and end it."""
+    async with _supervised(tmp_path, "well") as (supervisor, url):
+        await supervisor.start()
+        await asyncio.wait_for(supervisor.reached("ready"), 20)
+        with pytest.raises(LaunchFailed, match="Another backend runs"):
+            Supervisor(_played(tmp_path, "well", free_port()), tmp_path / "logs")
+        async with httpx.AsyncClient(trust_env=False) as client:
+            assert (await client.get(f"{url}/ready")).status_code == 200
+    await Supervisor(_played(tmp_path, "well", free_port()), tmp_path / "logs").close()  # its folder is free again
+
+
+async def test_a_stop_while_a_crash_is_cleaned_up_leaves_nobody_and_ends_as_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cleaning = asyncio.Event()
+
+    async def slowly(mark: str, process: int | None) -> None:
+        cleaning.set()
+        await asyncio.sleep(0.3)  # the length of a clean-up, in which the stop comes
+        await end_all(mark, process)
+
+    monkeypatch.setattr("backend.supervisor.supervisor.end_all", slowly)
+    async with _supervised(tmp_path, "well") as (supervisor, url):
+        await supervisor.start()
+        await asyncio.wait_for(supervisor.reached("ready"), 20)
+        async with httpx.AsyncClient(trust_env=False) as client:
+            with pytest.raises(httpx.HTTPError):
+                await client.get(f"{url}/crash")
+        await asyncio.wait_for(cleaning.wait(), 20)
+        await asyncio.wait_for(supervisor.stop(), 20)
+        assert supervisor.status().state == "stopped"
+        assert _living(tmp_path / "played.py") == []
+        await supervisor.start()
+        await asyncio.wait_for(supervisor.reached("ready"), 20)
+
+
+async def test_what_cannot_be_ended_ends_as_a_failure_and_not_in_draining_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with _supervised(tmp_path, "well") as (supervisor, _):
+        await supervisor.start()
+        await asyncio.wait_for(supervisor.reached("ready"), 20)
+
+        async def stuck(self: Process, patience_s: float) -> None:
+            raise LaunchFailed("Process 7 cannot be ended.", "Its GPU's driver may hang.")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Process, "stop", stuck)
+            await asyncio.wait_for(supervisor.stop(), 20)
+        status = supervisor.status()
+        assert status.state == "failed"
+        assert status.error is not None
+        assert "cannot be ended" in status.error.sentence
+        await supervisor.start()
+        await asyncio.wait_for(supervisor.reached("ready"), 20)
+
+
+async def test_a_status_that_cannot_be_kept_keeps_nothing_from_running(tmp_path: Path) -> None:
+    async with _supervised(tmp_path, "well") as (supervisor, _):
+        (tmp_path / "logs" / "status.json.new").mkdir()
+        await supervisor.start()
+        await asyncio.wait_for(supervisor.reached("ready"), 20)
+
+
+async def test_a_key_among_the_options_is_in_no_log(tmp_path: Path) -> None:
+    port = free_port()
+    played = _played(tmp_path, "well", port)
+    supervisor = Supervisor(lambda: replace(played(), secrets=("sesame",)), tmp_path / "logs")
+    try:
+        await supervisor.start()
+        await asyncio.wait_for(supervisor.reached("ready"), 20)
+        said = "\n".join(line for _, line in supervisor.log(0))
+        assert "is my key" in said
+        assert "sesame" not in said
+    finally:
+        await supervisor.close()

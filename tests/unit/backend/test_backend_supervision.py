@@ -154,3 +154,8 @@ def test_the_log_is_its_owners_alone_also_after_it_was_begun_anew(tmp_path: Path
     journal.write("two")
     journal.close()
     assert [path.stat().st_mode & 0o077 for path in sorted(tmp_path.iterdir())] == [0, 0]
+
+
+def test_a_printed_command_holds_no_key() -> None:
+    command = NodeCommand(rank=1, argv=["python", "--admin-api-key", "k1", "--api-key=k2", "--port", "1"])
+    assert command.shell() == "python --admin-api-key '[hidden]' '--api-key=[hidden]' --port 1"
