@@ -16,7 +16,7 @@ from backend.api.asked import Asked
 from backend.api.chat_request import asked_by_chat
 from backend.api.choice import Choice, Ended, Told
 from backend.api.connection import Events, event, while_connected
-from backend.api.faults import anthropic_error, sentence_of
+from backend.api.faults import NotReady, anthropic_error, sentence_of
 from backend.api.service import Service
 from backend.api.shapes import ChatBody
 from backend.engine.request import Prefilled
@@ -72,8 +72,9 @@ class _Message:
             elif isinstance(piece, Ended):
                 ended = piece
         self._close()
-        if ended.fault:
-            raise ended.fault
+        fault = ended.fault or _broken_off(ended)
+        if fault:
+            raise fault
         return self._message() | self._end(ended) | {"content": self._blocks}
 
     def _add(self, part: Part) -> list[tuple[str, dict[str, Any]]]:
@@ -120,8 +121,9 @@ class _Message:
                     for name, fields in self._add(part):
                         yield _event(name, fields)
             elif isinstance(piece, Ended):
-                if piece.fault:
-                    yield event(anthropic_error(str(piece.fault), piece.fault.status), "error")
+                fault = piece.fault or _broken_off(piece)
+                if fault:
+                    yield event(anthropic_error(str(fault), fault.status), "error")
                     return
                 for name, fields in self._close():
                     yield _event(name, fields)
@@ -167,6 +169,13 @@ _KINDS: dict[type[Any], tuple[str, str, str]] = {
     CallArguments: ("tool_use", "partial_json", "input_json_delta"),
 }
 _REASONS = {"length": "max_tokens", "tool_calls": "tool_use"}
+
+
+def _broken_off(ended: Ended) -> RequestRefused | None:
+    """Anthropic has no reason for an answer that was broken off: without an error it would pass for a whole one."""
+    if ended.ending != "abort":
+        return None
+    return NotReady("The answer was broken off before its end.", "Ask again; the server may be going down.")
 
 
 def _event(name: str, fields: dict[str, Any]) -> bytes:

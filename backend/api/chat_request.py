@@ -120,6 +120,7 @@ def _message(message: ChatMessage, urls: list[str]) -> dict[str, Any]:
 
 def _call(call: Called) -> dict[str, Any]:
     """Arguments stay the text that they were: the model sees its own words again, and the cache knows them."""
+    checked_size(call.function.arguments, "The arguments of a call")
     function = {"name": call.function.name, "arguments": call.function.arguments or "{}"}
     return {"id": call.id, "type": "function", "function": function}
 

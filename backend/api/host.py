@@ -36,10 +36,14 @@ class Host:
             raise NotReady("The server is shutting down.", "Ask another one, or this one when it is back.")
         if self._service is None:
             raise NotReady(f"The model is still being loaded: {self.sentence}", "Ask /ready until it answers 200.")
-        broken = self._service.stats().error
-        if broken:
-            raise NotReady(f"The engine has failed: {broken}", "Restart the server; its log says more.")
+        if self.broken:
+            raise NotReady(f"The engine has failed: {self.broken}", "Restart the server; its log says more.")
         return self._service
+
+    @property
+    def broken(self) -> str:
+        """Why the engine goes on no more, "" while it does."""
+        return self._service.stats().error if self._service is not None else ""
 
     @property
     def known(self) -> Service | None:

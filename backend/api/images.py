@@ -13,7 +13,7 @@ from backend.errors import RequestRefused
 
 LARGEST_IMAGE = 32 * 2**20  # bytes, decoded from base64
 MOST_IMAGES = 64
-MOST_PATCHES = 2**18  # of all images of a request: 588 MiB of pixels at Kimi's patch size
+MOST_PATCHES = 2**16  # of all images of a request: 147 MiB of pixels at Kimi's patch size
 FORMS = frozenset({"png", "jpeg", "jpg", "webp", "gif", "bmp"})
 
 

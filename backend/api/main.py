@@ -21,13 +21,14 @@ from backend.api.doors import LARGEST_BODY
 from backend.api.figures import Figures
 from backend.api.host import Host
 from backend.api.service import Service
-from backend.errors import LaunchFailed
+from backend.errors import EngineStopped, LaunchFailed
 
 if TYPE_CHECKING:
     from backend.engine.engine import Engine
     from backend.engine.limits import Limits
 
 DRAIN_S = 30.0
+WATCH_S = 1.0
 KEEP_ALIVE_S = 75
 _log = logging.getLogger(__name__)
 
@@ -69,17 +70,31 @@ async def serve(folder: Path, serving: Serving) -> None:
     server = Server(host, api_key=serving.api_key, drain_s=serving.drain_s)
     opened = _Opened()
     loading = asyncio.create_task(_open(folder, serving, host, opened), name="load")
+    watching = asyncio.create_task(_watch(host, server), name="watch")
     loading.add_done_callback(lambda done: server.end() if not done.cancelled() and done.exception() else None)
     try:
         await server.serve(sockets=[listening])
         if loading.done():
             loading.result()
+        broken = host.broken
+        if broken:
+            raise EngineStopped(f"The engine has failed: {broken}", "It starts again where it is supervised.")
     finally:
+        watching.cancel()
         host.stopping = True
         loading.cancel()
         await asyncio.gather(loading, return_exceptions=True)
         await opened.close()
         listening.close()
+
+
+async def _watch(host: Host, server: Server) -> None:
+    """An engine that has failed refuses everything: whoever supervises it has to see that it is gone."""
+    while True:
+        await asyncio.sleep(WATCH_S)
+        if host.broken:
+            server.end()
+            return
 
 
 class _Opened:

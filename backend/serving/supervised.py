@@ -9,6 +9,8 @@ from backend.serving.about import About
 from backend.supervisor.fleet import Fleet
 from backend.supervisor.supervisor import Supervisor
 
+LONGEST = 1_000  # characters of what is told; the log has all
+
 
 class Supervised:
     """The subject of one control (``backend.control.subject.Subject``)."""
@@ -34,7 +36,7 @@ class Supervised:
             sees=about.sees,
             attribution=about.attribution,
             progress=Progress(fraction=now.fraction, sentence=now.sentence),
-            error=Fault(sentence=now.error.sentence, hint=now.error.hint) if now.error else None,
+            error=Fault(sentence=now.error.sentence[:LONGEST], hint=now.error.hint[:LONGEST]) if now.error else None,
             restarts=now.restarts,
             since=now.since,
             plan=about.plan,

@@ -13,6 +13,7 @@ from backend.text.vocabulary import AGAIN, Vocabulary, from_tiktoken, from_token
 
 LARGEST_CONFIG = 16 * 2**20  # bytes
 TURN_END = "<|im_end|>"
+USUAL = re.compile(r"<\|[^<>|]{1,200}\|>")  # one look for all of them: a vocabulary has hundreds
 
 
 class Tokenizer:
@@ -25,7 +26,8 @@ class Tokenizer:
         self.size = len(vocabulary.tokens)
         self.signs: Mapping[int, str] = signs_of(vocabulary.controls)
         names = sorted(filter(None, vocabulary.controls), key=len, reverse=True)
-        self._controls = re.compile("|".join(map(re.escape, names))) if names else None
+        others = [re.escape(name) for name in names if not USUAL.fullmatch(name)]
+        self._controls = re.compile("|".join([*others, USUAL.pattern])) if names else None
         self.control_starts = frozenset(name[0] for name in names)
 
     def encode(self, text: str) -> list[int]:
@@ -40,6 +42,8 @@ class Tokenizer:
         tokens: list[int] = []
         at = 0
         for found in self._controls.finditer(text) if self._controls else ():
+            if found.group() not in self._vocabulary.controls:
+                continue
             tokens += self.encode(_unguarded(text[at : found.start()], guard))
             tokens.append(self._vocabulary.controls[found.group()])
             at = found.end()

@@ -42,7 +42,7 @@ KIMI_PATTERN = "|".join(
 )
 # tiktoken overflows its stack on longer text; these two limits are those of Kimi's tokenizer, so cuts agree with it.
 _BLOCK, _RUN = 400_000, 25_000
-_LONG_RUN = re.compile(rf"\s{{{_RUN + 1},}}|\S{{{_RUN + 1},}}")
+_RUNS = re.compile(r"\s+|\S+")  # without a least length, by which each place would be tried again
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def _ranks(path: Path) -> dict[bytes, int]:
 def _cuts(text: str) -> Iterator[str]:
     for begin in range(0, len(text), _BLOCK):
         block, start = text[begin : begin + _BLOCK], 0
-        for run in _LONG_RUN.finditer(block):
+        for run in _RUNS.finditer(block):
             for cut in range(run.start() + _RUN, run.end(), _RUN):
                 yield block[start:cut]
                 start = cut

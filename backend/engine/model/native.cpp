@@ -322,6 +322,7 @@ struct Pass {
         for (int e = 0; e < s.experts; e++) {
             score[e] = 1.0f / (1.0f + std::exp(-score[e]));
             rank[e] = score[e] + bias[e];
+            if (std::isnan(rank[e])) rank[e] = -INFINITY;  // sorting wants an order
         }
         if (s.best_groups < s.groups) keep_best_groups(rank.data());
         float all = 0;

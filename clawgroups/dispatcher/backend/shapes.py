@@ -64,7 +64,7 @@ class Status(_Shape):
 
     state: State
     engine: Literal["cpu", "sglang"]
-    model: Name
+    model: Annotated[str, Field(max_length=4_096)]
     served_name: Name
     url: Name = ""
     context: Annotated[int, Field(gt=0, le=LONGEST_CONTEXT)] | None = None

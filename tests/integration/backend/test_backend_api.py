@@ -245,6 +245,35 @@ def test_a_request_is_aborted_by_its_id(client: httpx.Client, server: Played, ga
     assert answer["choices"][0]["finish_reason"] == "abort"
 
 
+def test_a_broken_off_message_is_an_error_and_not_half_an_answer(
+    client: httpx.Client, server: Played, gate: Gate
+) -> None:
+    """Anthropic has no reason for it, and "end_turn" would say that it is whole."""
+    body = {"model": "played", "max_tokens": 1000, "messages": [{"role": "user", "content": "LONG"}]}
+    for stream in (False, True):
+        gate.close()
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(client.post, "/v1/messages", json=body | {"stream": stream})
+            _until_known(server, 1)
+            client.post("/abort_request", json={"abort_all": True})
+            gate.open()
+            answer = asked.result()
+        assert "overloaded_error" in answer.text
+        assert "end_turn" not in answer.text
+        assert answer.status_code == (200 if stream else 503)
+
+
+def test_arguments_nested_without_end_are_refused(client: httpx.Client) -> None:
+    nested: dict[str, Any] = {}
+    for _ in range(200):
+        nested = {"a": nested}
+    call = {"id": "functions.f:0", "type": "function", "function": {"name": "f", "arguments": nested}}
+    turns = [{"role": "user", "content": "PLAIN"}, {"role": "assistant", "content": "", "tool_calls": [call]}]
+    refused = client.post("/v1/chat/completions", json={"model": "played", "messages": turns})
+    assert refused.status_code == 400
+    assert "nested deeper" in refused.json()["message"]
+
+
 def test_a_conversation_that_goes_on_is_read_from_the_cache(client: httpx.Client) -> None:
     first = client.post("/v1/chat/completions", json=_chat("PLAIN " + "and more " * 40)).json()
     again = client.post("/v1/chat/completions", json=_chat("PLAIN " + "and more " * 40)).json()

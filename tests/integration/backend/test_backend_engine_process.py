@@ -20,7 +20,8 @@ from backend_client_table import TABLE, Target
 
 from backend.api.main import Serving, serve
 from backend.checkpoint.config import KIMI
-from backend.errors import CheckpointError, LaunchFailed
+from backend.engine.model.model import LanguageModel
+from backend.errors import CheckpointError, EngineStopped, LaunchFailed
 from backend.tiny import make
 
 CONTEXT = 2048
@@ -144,3 +145,29 @@ def test_a_checkpoint_with_a_broken_file_is_not_served(
 def test_a_port_that_is_taken_is_told_before_anything_is_loaded(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(LaunchFailed, match="port"):
         asyncio.run(serve(tmp_path, Serving(port=taken.getsockname()[1])))
+
+
+def test_an_engine_that_has_failed_for_good_ends_its_server_so_that_it_is_started_again(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: LanguageModel, pieces: object) -> None:
+        raise RuntimeError("the memory is damaged")
+
+    async def asked(port: int) -> None:
+        serving = asyncio.create_task(serve(checkpoint, Serving(port=port)))
+        async with httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S, trust_env=False
+        ) as client:
+            statuses: list[int] = []
+            while not serving.done():
+                try:
+                    answer = await client.post("/v1/completions", json={"prompt": "hello", "max_tokens": 2})
+                    statuses.append(answer.status_code)
+                except httpx.TransportError:  # it does not listen yet, or not any more
+                    await asyncio.sleep(0.02)
+            assert 500 in statuses
+        await serving
+
+    monkeypatch.setattr(LanguageModel, "forward", broken)
+    with pytest.raises(EngineStopped, match="has failed"):
+        asyncio.run(asyncio.wait_for(asked(_free_port()), PATIENCE_S))

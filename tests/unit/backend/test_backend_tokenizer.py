@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import CheckpointError
+from backend.text import vocabulary
 from backend.text.detokenizer import Detokenizer, decoded
 from backend.text.tokenizer import Tokenizer, read_tokenizer
 from backend.text.vocabulary import KIMI_PATTERN
@@ -79,6 +80,23 @@ def test_kimis_text_is_cut_as_tiktoken_cuts_it_also_where_it_is_long(kimi: Token
     assert kimi.encode(text) == whole.encode_ordinary(text)
     for long in ("the" * 9_000, " " * 26_000, "ab " * 150_000):
         assert b"".join(map(kimi.token_bytes, kimi.encode(long))).decode() == long
+
+
+def test_a_run_is_matched_whole_whatever_its_length_so_that_none_of_its_places_is_tried_again() -> None:
+    """A pattern with a least length fails from each place of a run that is a little shorter: its square in steps."""
+    for run in ("x" * 24_999, " " * 24_999, "x" * 25_000, "x" * 25_001, "x" * 60_000):
+        cuts = list(vocabulary._cuts(run))
+        assert "".join(cuts) == run
+        assert max(map(len, cuts)) <= 25_000
+    assert [len(found.group()) for found in vocabulary._RUNS.finditer("x" * 24_999 + " y")] == [24_999, 1, 1]
+
+
+def test_names_that_only_look_like_control_tokens_are_text(kimi: Tokenizer) -> None:
+    end = kimi.control("<|im_end|>")
+    text = "<|no_such|><|im_end|><|<|im_end|>|>"
+    tokens = kimi.encode_template(text)
+    assert tokens.count(end or -1) == 2
+    assert decoded(kimi, [token for token in tokens if token != end]) == "<|no_such|><||>"
 
 
 def test_kimis_control_tokens_stand_behind_the_others(kimi: Tokenizer) -> None:
