@@ -30,8 +30,8 @@ class BackendBody(Body):
 
 @router.get("")
 async def backend(house: House, who: Asker) -> Json:
-    """What is set, whether its process runs, and what it said last."""
-    return house.backend.view()
+    """What is set, whether its process runs, and what it said last; its options to admins alone."""
+    return house.backend.view(whole=who.open or house.accounts.may(who.id, "settings"))
 
 
 @router.get("/samples", responses=told(422, 503))

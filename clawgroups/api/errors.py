@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from clawgroups.api.addresses import address_of
 from clawgroups.api.door import LIST, SMALLER
 from clawgroups.api.mend import problem_of
-from clawgroups.errors import ClawError, TooManyTries
+from clawgroups.errors import BackendAway, ClawError, TooManyTries
 
 log = logging.getLogger("clawgroups.api")
 SHOWN = 5
@@ -81,7 +81,7 @@ def reply(status: int, body: dict[str, Any]) -> JSONResponse:
 async def _claw(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ClawError)
     status = _STATUS.get(error.code, error.status)
-    if status >= 500:
+    if status >= 500 and not isinstance(error, BackendAway):  # which is told on every page, and no fault of ours
         log.error("%s %s: %s", request.method, request.url.path, error, extra={"action": "api_error"})
     body = error.as_dict()
     answer = reply(status, {**body, "hint": body["hint"] or _DEFAULT_HINTS.get(error.code, "")})

@@ -116,6 +116,11 @@ class Accounts:
         """The same for what is no command; see ``rights.DEEDS``."""
         rights.check_deed(self.role_of(actor), deed, self._accounts.values())
 
+    def may(self, actor: str, deed: str) -> bool:
+        """Whether ``check_deed`` would let it pass."""
+        role = self.role_of(actor)
+        return role is not None and rights.reaches(role, rights.DEEDS[deed])
+
     def by_home_key(self, secret: str) -> Who | None:
         """Whoever can read the home's files is its admin."""
         key = self.home_key.read()

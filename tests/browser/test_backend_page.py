@@ -134,6 +134,19 @@ def test_from_nothing_set_an_admin_connects_and_takes_it_away_again(
     expect(page.locator(".back-state")).to_have_text("–Not set")
 
 
+def test_options_come_back_from_the_form_as_they_were(open_page: Opener) -> None:
+    words = ["--options", '--json-model-override-args {"num": 1}', "", "it's", "both \"a\" and 'b'", "plain", "a b"]
+    page = open_page("/backend")
+    back = page.evaluate(
+        """async (words) => {
+          const { joined, split } = await import("/claw/backend_form.js");
+          return split(joined(words));
+        }""",
+        words,
+    )
+    assert back == words
+
+
 def test_a_backend_that_goes_away_is_told_in_words(
     open_page: Opener, faults: Faults, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

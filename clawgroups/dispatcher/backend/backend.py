@@ -141,12 +141,15 @@ class Backend:
         """Its log after a line's number. Raises BackendAway."""
         return [line.model_dump() for line in (await self._reached().log(after)).lines]
 
-    def view(self) -> dict[str, Any]:
-        """For people: what is set, whether its process runs, and what it said last."""
+    def view(self, *, whole: bool = True) -> dict[str, Any]:
+        """For people: what is set, whether its process runs, and what it said last.
+
+        Not ``whole``: without the options, among which keys may be.
+        """
         process = self._process
         return {
             "source": self.config.source,
-            "options": list(self.config.options),
+            "options": list(self.config.options) if whole else [],
             "elsewhere": self.config.elsewhere,
             "from_start": self.from_start,
             "member": MEMBER if MEMBER in self._dispatcher.house_members() else "",

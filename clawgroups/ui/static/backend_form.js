@@ -9,7 +9,15 @@ export function split(text) {
   return words;
 }
 
-const quoted = (word) => (/[\s"']/.test(word) ? `"${word}"` : word);
+/** Words as one text that `split` takes apart again, whatever quotes and blanks are in them. */
+export function joined(words) {
+  const quoted = (word) => {
+    if (word && !/[\s"']/.test(word)) return word;
+    if (!word.includes('"')) return `"${word}"`;
+    return word.includes("'") ? word.split('"').map((part) => `"${part}"`).join(`'"'`) : `'${word}'`;
+  };
+  return words.map(quoted).join(" ");
+}
 
 export const BackendForm = {
   props: { told: Object, off: String },
@@ -42,7 +50,7 @@ export const BackendForm = {
     },
   },
   mounted() {
-    Object.assign(this, { source: this.told.source, options: this.told.options.map(quoted).join(" ") });
+    Object.assign(this, { source: this.told.source, options: joined(this.told.options) });
   },
   methods: {
     async save() {

@@ -39,6 +39,9 @@ DEEDS: dict[str, tuple[str, Deed]] = {
     "remove a template": ("driver", lambda b, g: b.delete("/templates/none")),
     "estimate a group": ("driver", lambda b, g: b.post("/estimate", json=NEW)),
     "show the guide": ("driver", lambda b, g: b.put("/guide", json={"shown": True})),
+    "set a backend": ("admin", lambda b, g: b.put("/backend", json={"source": "/there/is/none"})),
+    "stop the backend": ("admin", lambda b, g: b.post("/backend/stop")),
+    "read its log": ("admin", lambda b, g: b.get("/backend/log")),
     "see accounts": ("admin", lambda b, g: b.get("/accounts")),
     "add an account": ("admin", lambda b, g: b.post("/accounts", json={"sign_in_name": "?"})),
     "change an account": ("admin", lambda b, g: b.patch("/accounts/you", json={})),
@@ -46,7 +49,7 @@ DEEDS: dict[str, tuple[str, Deed]] = {
     "sign somebody out": ("admin", lambda b, g: b.post("/accounts/nobody/sign-out")),
     "make somebody's token": ("admin", lambda b, g: b.post("/accounts/nobody/tokens")),
 }
-READS = ("/status", "/groups", "/members", "/requests", "/templates", "/guide", "/me", "/me/tokens")
+READS = ("/status", "/groups", "/members", "/requests", "/templates", "/guide", "/backend", "/me", "/me/tokens")
 
 
 @pytest.fixture(scope="module")
