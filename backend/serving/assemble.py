@@ -157,13 +157,16 @@ def _sglang(order: Order, plan: Plan, folder: Path) -> Supervisor | Fleet:
         return one(command, folder)
     ports = [order.port + number for number in range(1, order.replicas + 2)]
     journal = Journal(folder / "all.log", known)
-    parts = copies(
-        command, order.replicas, ports, plan.layout.tensor * plan.layout.replicas if plan.layout.gpus_per_node else 0
-    )
+    parts = copies(command, order.replicas, ports, gpus_of(plan))
     members = [one(part, folder / f"copy-{part.replica}", journal, f"copy {part.replica}") for part in parts]
     start = _router(order, python, ports)
     front = Supervisor(start, folder / "router", secrets=known, hears=lambda line: journal.write(f"router: {line}"))
     return Fleet(members, front, journal)
+
+
+def gpus_of(plan: Plan) -> int:
+    """How many GPUs one copy's command takes: a plan may itself put several copies into one command (``--dp-size``)."""
+    return plan.layout.tensor * plan.layout.replicas if plan.layout.gpus_per_node else 0
 
 
 def _router(order: Order, python: Path, ports: list[int]) -> partial[Launch]:
