@@ -194,11 +194,14 @@ def parse_config(raw: Any, where: str) -> ModelConfig:
             }
         )
     except ValidationError as wrong:
-        first = wrong.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise CheckpointError(
-            f"{where}: {place}: {first['msg']}.", "Take the file from the model's own page."
-        ) from wrong
+        raise told(wrong, where) from wrong
+
+
+def told(wrong: ValidationError, where: str) -> CheckpointError:
+    """What does not fit in the configuration ``where``, as an error with its first place."""
+    first = wrong.errors()[0]
+    place = ".".join(str(part) for part in first["loc"]) or "the file"
+    return CheckpointError(f"{where}: {place}: {first['msg']}.", "Take the file from the model's own page.")
 
 
 def _architecture(raw: dict[str, Any], where: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from backend.checkpoint.config import told
 from backend.errors import CheckpointError
 from backend.planner.shape import Scheme, Shape, Weights
 
@@ -72,11 +73,7 @@ def grouped_shape(raw: dict[str, Any], architecture: str, scheme: Scheme, where:
     try:
         sizes = Grouped.model_validate(raw)
     except ValidationError as wrong:
-        first = wrong.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise CheckpointError(
-            f"{where}: {place}: {first['msg']}.", "Take the file from the model's own page."
-        ) from wrong
+        raise told(wrong, where) from wrong
     if (
         raw.get("use_sliding_window") is True
         or (raw.get("decoder_sparse_step") or 1) != 1

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from walls import floor_of, imports_of
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(
@@ -71,21 +72,6 @@ def _room(module: str) -> str:
     return module.split(".")[1] if module.count(".") else ""
 
 
-def _floor(room: str) -> int:
-    return next((number for number, rooms in enumerate(FLOORS) if room in rooms), -1)
-
-
-def _imports(path: Path) -> set[str]:
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            found.add(node.module)
-            found.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return {name for name in found if name.split(".")[0] in ("clawgroups", "backend")}
-
-
 def _broken_walls(room: str, imported: set[str]) -> list[str]:
     broken = []
     for module in sorted(imported):
@@ -94,7 +80,12 @@ def _broken_walls(room: str, imported: set[str]) -> list[str]:
             broken.append(f"{room} -> {module}")
         elif other in ("", room, "__version__") or room in OPEN_TO_ALL:
             continue
-        elif room in STAND_ALONE or _floor(other) < 0 or _floor(other) > _floor(room) or (room, other) in SPLIT:
+        elif (
+            room in STAND_ALONE
+            or floor_of(other, FLOORS) < 0
+            or floor_of(other, FLOORS) > floor_of(room, FLOORS)
+            or (room, other) in SPLIT
+        ):
             broken.append(f"{room} -> {module}")
     return broken
 
@@ -104,8 +95,8 @@ def test_every_room_imports_only_what_lies_below_it() -> None:
     for path in sorted((ROOT / "clawgroups").rglob("*.py")):
         parts = path.relative_to(ROOT / "clawgroups").with_suffix("").parts
         if parts[0] not in ("__init__", *OPEN_TO_ALL):
-            assert _floor(parts[0]) >= 0, f"{_name(path)}: a room that has no floor; see docs/architecture.md"
-        broken += [f"{_name(path)}: {wall}" for wall in _broken_walls(parts[0], _imports(path))]
+            assert floor_of(parts[0], FLOORS) >= 0, f"{_name(path)}: a room that has no floor; see docs/architecture.md"
+        broken += [f"{_name(path)}: {wall}" for wall in _broken_walls(parts[0], imports_of(path))]
     assert not broken, "\n".join(broken)
 
 

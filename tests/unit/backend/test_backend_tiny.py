@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors import safe_open
+from quantize_steps import same, tensors_of
 from tokenizers import Tokenizer
-from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, AutoTokenizer
 
 from backend.checkpoint.config import DEEPSEEK, KIMI, read_config
@@ -22,33 +21,20 @@ SMALL = Shape(hidden=64, layers=2, heads=2, vision=VisionShape(hidden=32, inner=
 SPECIAL = ["[BOS]", "[EOS]", "<|im_end|>", "<|im_user|>", "<|im_assistant|>"]
 
 
-def _tensors(folder: Path) -> dict[str, Tensor]:
-    index = read_index(folder)
-    found = {}
-    for shard in index.shards:
-        with safe_open(folder / shard, "pt") as file:
-            found |= {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dictionary
-    return found
-
-
-def _same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-
-
 def test_a_seed_says_all_of_the_weights(tmp_path: Path) -> None:
     for number, seed in enumerate((3, 3, 4)):
         make(tmp_path / str(number), shape=SMALL, seed=seed)
-    first, second, third = (_tensors(tmp_path / str(number)) for number in range(3))
-    assert _same(first, second)
+    first, second, third = (tensors_of(tmp_path / str(number)) for number in range(3))
+    assert same(first, second)
     assert not any(torch.equal(first[name], third[name]) for name in first if name.endswith("weight"))
 
 
 def test_both_architectures_have_one_language_model(tmp_path: Path) -> None:
     make(tmp_path / "text", shape=SMALL)
     make(tmp_path / "sees", shape=SMALL, architecture=KIMI)
-    text, sees = _tensors(tmp_path / "text"), _tensors(tmp_path / "sees")
+    text, sees = tensors_of(tmp_path / "text"), tensors_of(tmp_path / "sees")
     language = {name.removeprefix("language_model."): one for name, one in sees.items() if "language_model." in name}
-    assert _same(text, language)
+    assert same(text, language)
     assert {name.split(".")[0] for name in sees} == {"language_model", "vision_tower", "mm_projector"}
 
 
