@@ -1,5 +1,6 @@
 """Answers that have to follow a grammar follow it; a grammar that is no good is refused."""
 
+import contextlib
 import json
 import threading
 
