@@ -13,7 +13,7 @@ ClawError
 │   ├── LedgerStopped  the writer stopped: full or damaged disk, lost ownership (HTTP 503)
 │   ├── LedgerTooNew   the database was written by a newer program
 │   └── LedgerBusy     another server owns this database
-├── BackendAway        the backend cannot be asked now (HTTP 503)
+├── BackendAway        the backend cannot be asked now (HTTP 503); NoBackend: none is set (HTTP 404)
 ├── LinkError          the wire to a runner broke or spoke nonsense
 ├── DriverError        a model, program or outside agent could not take its turn
 ├── ToolError          a tool could not do what it was asked; the text goes to the caller
@@ -170,6 +170,14 @@ class BackendAway(ClawError):
 
     code = "backend_away"
     status = 503
+
+
+class NoBackend(BackendAway):
+    """None is set."""
+
+    code = "no_backend"
+    status = 404
+    hint = "An admin sets one on the backend's page."
 
 
 class LinkError(ClawError):

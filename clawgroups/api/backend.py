@@ -34,13 +34,13 @@ async def backend(house: House, who: Asker) -> Json:
     return house.backend.view(whole=who.open or house.accounts.may(who.id, "settings"))
 
 
-@router.get("/samples", responses=told(422, 503))
+@router.get("/samples", responses=told(404, 422, 503))
 async def samples(house: House, who: Asker, after: Annotated[float, Query(ge=0, allow_inf_nan=False)] = 0.0) -> Json:
     """Its figures since a Unix time in seconds, oldest first."""
     return {"samples": await house.backend.samples(after)}
 
 
-@router.get("/log", responses=told(403, 422, 503))
+@router.get("/log", responses=told(403, 404, 422, 503))
 async def log(house: House, who: Asker, after: Annotated[int, Query(ge=0)] = 0) -> Json:
     """Lines of its log after a line's number, oldest first; for admins, since a log may tell more than is meant."""
     if not who.open:
@@ -55,7 +55,7 @@ async def set_backend(body: BackendBody, house: House, actor: Actor) -> Json:
     return house.backend.view()
 
 
-@router.post("/{word}", responses=told(403, 422, 503))
+@router.post("/{word}", responses=told(403, 404, 422, 503))
 async def act(word: Literal["start", "stop", "restart"], house: House, actor: Actor) -> Json:
     """Starts, stops or restarts its engine."""
     await house.backend.act(word, actor)

@@ -14,6 +14,7 @@ from clawgroups.api.deps import Asker, House
 from clawgroups.api.errors import told
 from clawgroups.dispatcher.dispatcher import Dispatcher
 from clawgroups.dispatcher.sign_ins import Who
+from clawgroups.settings import Settings
 
 router = APIRouter(prefix="/settings")
 Json = dict[str, Any]
@@ -88,6 +89,7 @@ def facts(house: Dispatcher, reached: str) -> list[Json]:
         ("launch_per_s", "Launched each second", f"{set_to.launch_per_s:g}", "After those."),
         ("lease_s", "Lease of the wheel", f"{set_to.lease_s:g} s", "Without a sign of life for so long, it pauses."),
         ("stop_timeout_s", "Time to prove a stop", f"{set_to.stop_timeout_s:g} s", "Then its process is killed."),
+        *_backend_rows(set_to),
     ]
     known = type(set_to).model_fields
     return [
@@ -99,4 +101,15 @@ def facts(house: Dispatcher, reached: str) -> list[Json]:
             "variable": PREFIX + key.upper() if key in known else "",
         }
         for key, label, value, note in rows
+    ]
+
+
+def _backend_rows(set_to: Settings) -> list[tuple[str, str, str, str]]:
+    """How the bundled model server was set. Its token is a secret: only whether there is one is told."""
+    return [
+        ("backend", "Backend", set_to.backend or "none", "A checkpoint's folder, or the address of one elsewhere."),
+        ("backend_options", "Backend's options", set_to.backend_options or "none", "Of a folder served here."),
+        ("backend_port", "Backend's port", str(set_to.backend_port), "Of a folder served here."),
+        ("backend_python", "Backend's Python", set_to.backend_python or "this program's own", ""),
+        ("backend_token", "Backend's token", "set" if set_to.backend_token else "none", "Of a backend elsewhere."),
     ]

@@ -143,6 +143,23 @@ def test_arrows_walk_around_and_escape_gives_the_focus_back(open_page: Opener) -
     expect(page.locator(".find-hint")).to_be_focused()
 
 
+def test_a_key_that_comes_right_after_escape_opens_it_anew(open_page: Opener) -> None:
+    page = open_page("/members")
+    open_palette(page)
+    page.keyboard.type("history")
+    page.evaluate(  # in one go: that it was closed is told to the page only afterwards
+        """() => {
+          document.querySelector(".finder").close();
+          document.body.dispatchEvent(new KeyboardEvent("keydown", {key: "k", ctrlKey: true, bubbles: true, cancelable: true}));
+        }"""
+    )
+    box = page.get_by_role("combobox", name="What do you want to find or do?")
+    expect(box).to_be_focused()
+    expect(box).to_have_value("")
+    page.keyboard.press("Escape")
+    expect(page.locator(".finder")).to_be_hidden()
+
+
 def test_pages_groups_and_the_history_from_any_page(open_page: Opener, api: httpx.Client, over: str) -> None:
     page = open_page("/members")
     open_palette(page)

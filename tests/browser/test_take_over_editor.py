@@ -134,6 +134,7 @@ def test_the_tree_is_walked_with_the_keyboard(open_page: Opener, api: httpx.Clie
     page, agent_id = files_of(open_page, api, model, src__deep__b_py="b = 1\n", z_txt="z\n")
     row: Any = page.locator(".ws-row")
     expect(row).to_have_count(2)
+    expect(row.first).to_be_visible()  # it is listed before its panel is shown, and takes no focus until then
     row.first.focus()
     page.keyboard.press("ArrowRight")
     expect(page.locator('.ws-row[data-path="src/deep"]')).to_be_visible()

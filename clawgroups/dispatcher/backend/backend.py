@@ -22,7 +22,7 @@ from clawgroups.dispatcher.backend.client import Control, check_address
 from clawgroups.dispatcher.backend.member import MEMBER, follow
 from clawgroups.dispatcher.backend.process import BackendProcess
 from clawgroups.dispatcher.backend.shapes import Status
-from clawgroups.errors import BackendAway, ClawError, Invalid, LedgerStopped, Refused
+from clawgroups.errors import BackendAway, ClawError, Invalid, LedgerStopped, NoBackend, Refused
 from clawgroups.ids import new_token
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ class Backend:
     def _announced(self) -> str:
         process = self._process
         if process is None:
-            raise BackendAway("No backend is set.", hint="An admin sets one on the backend's page.")
+            raise NoBackend("No backend is set.")
         if process.control:
             return process.control
         if process.state == "down":

@@ -151,8 +151,8 @@ def test_without_one_the_house_says_so(bare: httpx.Client) -> None:
     view = bare.get("/backend").json()
     assert (view["source"], view["status"], view["problem"], view["member"]) == ("", None, None, "")
     assert bare.get("/status").json()["backend"]["state"] == "none"
-    assert bare.get("/backend/samples").status_code == 503
-    assert bare.post("/backend/start").json()["error"]["code"] == "backend_away"
+    assert bare.get("/backend/samples").status_code == 404
+    assert bare.post("/backend/start").json()["error"]["code"] == "no_backend"
 
 
 @pytest.mark.parametrize("source", ["/nowhere", "~nobody/x", "relative", "/etc", "x" * 2000])

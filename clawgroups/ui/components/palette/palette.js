@@ -99,11 +99,12 @@ export default {
       if (!this.open && dialogOpen()) return; // whoever answers a question is not led away from it
       event.preventDefault();
       event.stopPropagation();
-      if (this.open) this.close();
+      if (this.$refs.dialog.open) this.close();
       else this.show();
     },
     show() {
-      if (this.open) return;
+      if (this.$refs.dialog.open) return;
+      this.closed(); // Escape closes at once and tells it a little later; a key that comes before that is meant
       Object.assign(this, { open: true, query: "", activeKey: "", problem: "", why: "" });
       this.read();
       this.unwatch = watchPlace(() => this.settle());
@@ -115,6 +116,7 @@ export default {
       this.$refs.dialog.close();
     },
     closed() {
+      if (this.$refs.dialog.open) return; // it was opened again before this was told
       this.open = false;
       this.unwatch?.();
       clearTimeout(this.settling);
