@@ -170,6 +170,71 @@ def test_a_member_is_removed_only_after_a_question(open_page: Opener, api: httpx
     expect(page.locator(".say-ok")).to_contain_text("Goes soon is no longer a member.")
 
 
+def test_a_model_is_changed_where_it_stands_and_what_is_emptied_goes_back(
+    open_page: Opener, api: httpx.Client, locked: ModelProcess
+) -> None:
+    model = {"base_url": locked.base_url, "model": "echo", "api_key": KEY, "thinking": True, "temperature": 0.6}
+    kept = {"extra_body": {"top_k": 5}, "max_tokens": 512, "price_in": 0.15}
+    done(api.post("/members", json={"name": "To change", "kind": "model", "skills": ["a"], "model": model | kept}))
+    page = open_page("/members")
+    page.get_by_role("button", name="Change To change").click()
+    form = page.locator(".members-edit")
+    expect(form.get_by_label("Name")).to_be_focused()
+    expect(form.get_by_label("Base URL")).to_have_value(locked.base_url)
+    expect(form.get_by_label("Key", exact=True)).to_have_value("kept")
+    expect(form.get_by_role("combobox", name="Mode")).to_have_value("true")
+    form.get_by_role("button", name="Test").click()
+    expect(form.locator(".form-told")).to_contain_text("It works.")  # with the key that nobody sees
+    form.get_by_label("Name").fill("Changed now")
+    form.get_by_role("combobox", name="Mode").select_option("null")
+    form.locator("summary", has_text="Sampling").click()
+    expect(form.get_by_label("Temperature")).to_have_value("0.6")
+    form.get_by_label("Temperature").fill("")
+    form.locator("summary", has_text="Profile").click()
+    form.get_by_label("Skills").fill("")
+    form.get_by_role("button", name="Save").click()
+    expect(member(page, "Changed now").locator("[data-health=ok]")).to_be_visible()  # tried again by itself
+    expect(page.locator(".members-edit .form")).to_have_count(0)
+    expect(page.get_by_role("button", name="Change Changed now")).to_be_focused()
+    now = by_id(api, "Changed now")
+    found = now["model"]
+    assert isinstance(found, dict)
+    assert found["key_ref"].startswith("secret:")
+    assert {name: found.get(name) for name in kept} == kept
+    assert (now["skills"], found.get("thinking"), found.get("temperature")) == ([], None, None)
+
+
+def test_a_key_is_taken_away_and_a_command_keeps_its_words(
+    open_page: Opener, api: httpx.Client, locked: ModelProcess, faults: Faults
+) -> None:
+    faults.allow("422")
+    model = {"base_url": locked.base_url, "model": "echo", "api_key": KEY}
+    done(api.post("/members", json={"name": "Loses its key", "kind": "model", "model": model}))
+    command = [sys.executable, "-c", """print('a "word" of its own')""", ""]
+    program = {"command": command}
+    done(api.post("/members", json={"name": "Keeps its words", "kind": "program", "program": program}))
+    page = open_page("/members")
+    form = page.locator(".members-edit")
+    page.get_by_role("button", name="Change Loses its key").click()
+    form.get_by_label("Key", exact=True).select_option("none")
+    form.get_by_role("button", name="Test").click()
+    expect(form.locator(".form-told")).to_contain_text("It does not work.")
+    form.get_by_role("button", name="Save").click()
+    expect(member(page, "Loses its key")).to_contain_text("no key")
+    page.get_by_role("button", name="Change Keeps its words").click()
+    form.get_by_label("Name").fill("Loses its key")
+    form.get_by_role("button", name="Save").click()
+    expect(form.get_by_role("alert").first).to_contain_text("'Loses its key' already")
+    form.get_by_label("Name").fill("Kept its words")
+    form.get_by_role("button", name="Save").click()
+    expect(member(page, "Kept its words")).to_be_visible()
+    assert by_id(api, "Kept its words")["program"] == {"command": command}
+    page.get_by_role("button", name="Change Kept its words").click()
+    form.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#add-title")).to_be_visible()
+    expect(page.get_by_role("button", name="Change Kept its words")).to_be_focused()
+
+
 def test_a_member_at_work_shows_its_load_and_cannot_be_removed(
     open_page: Opener, api: httpx.Client, model: ModelProcess
 ) -> None:

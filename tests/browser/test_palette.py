@@ -150,7 +150,8 @@ def test_a_key_that_comes_right_after_escape_opens_it_anew(open_page: Opener) ->
     page.evaluate(  # in one go: that it was closed is told to the page only afterwards
         """() => {
           document.querySelector(".finder").close();
-          document.body.dispatchEvent(new KeyboardEvent("keydown", {key: "k", ctrlKey: true, bubbles: true, cancelable: true}));
+          const held = {key: "k", ctrlKey: true, bubbles: true, cancelable: true};
+          document.body.dispatchEvent(new KeyboardEvent("keydown", held));
         }"""
     )
     box = page.get_by_role("combobox", name="What do you want to find or do?")

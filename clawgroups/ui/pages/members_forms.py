@@ -21,6 +21,7 @@ KEYS = (
     Option(value="paste", label="A key that I paste here"),
     Option(value="env", label="In an environment variable"),
 )
+LARGEST = 2**53  # as the API has it
 
 
 class Shape(Struct, frozen=True):
@@ -28,7 +29,15 @@ class Shape(Struct, frozen=True):
 
     label: str
     about: str
-    form: Callable[[], Form]
+    sections: Callable[[], list[Section]]
+    send: str
+    acts: tuple[Act, ...] = ()
+
+    def form(self, kind: str) -> Form:
+        """An empty one, to add a member."""
+        return Form(
+            f"add-{kind}", self.sections(), post="/members", send=self.send, fixed={"kind": kind}, acts=self.acts
+        )
 
 
 def member_of(body: Body) -> tuple[Member, str]:
@@ -155,21 +164,44 @@ def _prices() -> Section:
     )
 
 
-def _form(kind: str, sections: list[Section], *, send: str, test: bool) -> Form:
-    acts = [Act(id="test", label="Test", busy="Testing…")] if test else []
-    return Form(f"add-{kind}", sections, post="/members", send=send, fixed={"kind": kind}, acts=acts)
+def _bounds() -> Section:
+    def amount(name: str, label: str, hint: str, *, high: float, whole: bool) -> Input:
+        low = 1 if whole else 0
+        return Input(
+            name=name,
+            path=f"model.{name}",
+            label=label,
+            kind="number",
+            whole=whole,
+            low=low,
+            high=high,
+            hint=hint,
+            brief=label,
+            zero="as the server has it",
+        )
+
+    return Section(
+        title="Sampling",
+        about="Empty: as the server has it.",
+        folded=True,
+        inputs=(
+            amount("temperature", "Temperature", "0 to 2.", high=2, whole=False),
+            amount("max_tokens", "Longest turn", "Tokens that it may write in one turn.", high=LARGEST, whole=True),
+            amount("context", "Context", "Tokens that it takes in.", high=LARGEST, whole=True),
+        ),
+    )
 
 
-def _model() -> Form:
-    parts = [
+def _model() -> list[Section]:
+    return [
         Section(title="Endpoint", inputs=(_name("Kimi K2.6 on our server"), *_endpoint(), _sees())),
         Section(title="Profile", folded=True, inputs=_profile(capacity=True), about="What conductors choose by."),
+        _bounds(),
         _prices(),
     ]
-    return _form("model", parts, send="Add the model", test=True)
 
 
-def _program() -> Form:
+def _program() -> list[Section]:
     command = Input(
         name="command",
         path="program.command",
@@ -180,20 +212,21 @@ def _program() -> Form:
         placeholder="python3 /opt/agents/reviewer.py --strict",
         hint="Split into words as shown; no shell is involved. It runs beside the server.",
     )
-    parts = [
+    return [
         Section(title="Program", inputs=(_name("Link checker"), command)),
         Section(title="Profile", folded=True, inputs=_profile(capacity=True), about="What conductors choose by."),
     ]
-    return _form("program", parts, send="Add the program", test=True)
 
 
-def _person() -> Form:
-    parts = [Section(title="Person", inputs=(_name("Ada Lovelace"), *_profile(capacity=False)))]
-    return _form("person", parts, send="Add the person", test=False)
+def _person() -> list[Section]:
+    return [Section(title="Person", inputs=(_name("Ada Lovelace"), *_profile(capacity=False)))]
 
 
+TEST = (Act(id="test", label="Test", busy="Testing…"),)
+ABOUT_MODEL = "Kimi K2.6, or any other model behind an OpenAI-compatible endpoint."
+ABOUT_PROGRAM = "Any executable that speaks JSON lines on its standard input and output."
 FORMS: dict[str, Shape] = {
-    "model": Shape("Model", "Kimi K2.6, or any other model behind an OpenAI-compatible endpoint.", _model),
-    "program": Shape("Program", "Any executable that speaks JSON lines on its standard input and output.", _program),
-    "person": Shape("Person", "Somebody who is given tasks and takes the wheel.", _person),
+    "model": Shape("Model", ABOUT_MODEL, _model, "Add the model", TEST),
+    "program": Shape("Program", ABOUT_PROGRAM, _program, "Add the program", TEST),
+    "person": Shape("Person", "Somebody who is given tasks and takes the wheel.", _person, "Add the person"),
 }

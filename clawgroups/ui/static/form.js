@@ -61,7 +61,7 @@ function numberProblem(input, text) {
 
 /** What is wrong with a value; empty: nothing that can be seen from here. */
 export function problemOf(input, value) {
-  if (["check", "tools", "choice", "pick"].includes(input.kind)) return input.need && !value ? input.need : "";
+  if (["check", "given", "tools", "choice", "pick"].includes(input.kind)) return input.need && !value ? input.need : "";
   const text = String(value ?? "").trim();
   if (!text) return input.need ?? "";
   if (input.kind === "number") return numberProblem(input, text);
@@ -74,10 +74,10 @@ export function problemOf(input, value) {
 
 /** A field's value as the API wants it; undefined: leave it out. */
 function sent(input, value) {
-  if (input.kind === "check") return value;
+  if (input.kind === "check" || input.kind === "given") return value;
   if (input.kind === "tools") return Object.keys(value).length ? value : undefined;
   const text = input.kind === "long" || input.kind === "secret" ? String(value) : String(value).trim();
-  if (!text) return undefined;
+  if (!text) return input.blank;
   if (input.raw) return JSON.parse(text);
   if (input.kind === "number") return Number(text);
   if (input.kind === "command") return splitCommand(text).words;
@@ -89,7 +89,8 @@ function sent(input, value) {
 export function bodyOf(inputs, values, suggested, fixed) {
   const body = { ...fixed }; // flat: what is always in it
   for (const input of inputs) {
-    const value = sent(input, values[input.name]) ?? (suggested[input.name] || undefined);
+    const own = sent(input, values[input.name]);
+    const value = own === undefined ? suggested[input.name] || undefined : own; // null is an answer
     if (value === undefined || input.aside) continue;
     const parts = (input.path || input.name).split(".");
     let at = body;

@@ -20,7 +20,7 @@ export default {
       <p v-if="s.about" class="form-said">{{ s.about }} <a v-if="s.link" :href="s.link">{{ s.link_words }}</a></p>
       <div v-if="s.inputs.length" class="form-grid">
         <template v-for="f in s.inputs" :key="f.name">
-          <div v-if="isShown(f)" class="field form-field" :class="['form-is-' + f.kind, { 'form-wide': f.wide || wide(f) }]" :data-field="f.name">
+          <div v-if="isShown(f) && f.kind !== 'given'" class="field form-field" :class="['form-is-' + f.kind, { 'form-wide': f.wide || wide(f) }]" :data-field="f.name">
             <fieldset v-if="f.kind === 'pick'" class="form-picks" :aria-describedby="about(f)">
               <legend class="field-label">{{ f.label }}</legend>
               <label v-for="o in f.options" :key="o.value" class="form-pick">
@@ -87,7 +87,7 @@ export default {
     <div role="status" aria-live="polite"><p v-if="told" class="form-told" :class="told.ok ? 'form-told-ok' : 'form-told-bad'"><strong>{{ told.sentence }}</strong> <span>{{ told.hint }}</span></p></div>
   </div>
 </form>`,
-  props: { keep: String, sections: Array, post: String, send: String, sends: Object, goto: String, fixed: Object, acts: Array, summary: String, estimate: String },
+  props: { keep: String, sections: Array, post: String, method: String, send: String, sends: Object, goto: String, fixed: Object, acts: Array, summary: String, estimate: String },
   emits: ["check", "act", "done"],
   data: () => ({ values: {}, wrong: {}, note: {}, suggested: {}, opened: {}, busy: false, acting: "", touched: false, failed: null, told: null, guess: { busy: true, answer: null, problem: "" } }),
   computed: {
@@ -197,7 +197,7 @@ export default {
       await this.settled();
       if (!this.look()) return this.free();
       try {
-        const answer = await api("POST", this.post, bodyOf(this.inputs, this.values, this.suggested, this.fixed));
+        const answer = await api(this.method, this.post, bodyOf(this.inputs, this.values, this.suggested, this.fixed));
         this.forget();
         if (this.goto) return location.assign(this.goto.replace("{id}", encodeURIComponent(answer.id)));
         this.reset();
@@ -218,6 +218,9 @@ export default {
       this.forget();
       this.reset();
       this.checkAll();
+      this.begin();
+    },
+    begin() {
       this.$el.querySelector("input, textarea, select")?.focus();
     },
 

@@ -10,13 +10,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
 from clawgroups.ui.components.style import own_style
 
-Kind = Literal["text", "long", "number", "secret", "choice", "pick", "check", "command", "list", "tools"]
+Kind = Literal["text", "long", "number", "secret", "choice", "pick", "check", "command", "list", "tools", "given"]
 
 
 class Option(Struct, frozen=True, omit_defaults=True):
@@ -41,7 +41,8 @@ class Input(Struct, frozen=True, omit_defaults=True, kw_only=True):
     ``raw``: the value is JSON; ``aside``: it goes into no body; ``need``: what is said when it is empty;
     ``check``: the page is asked about every value (see ``Form.on_check``); ``when``: shown only while those fields
     have one of these values; ``brief``: its line in the summary; ``zero``: what 0, or nothing, means;
-    ``before``: put before the value in the body.
+    ``before``: put before the value in the body; ``blank``: what is sent when it is empty (left out: nothing is).
+    The kind ``given`` is not drawn; its value is sent whenever it would be shown.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Input(Struct, frozen=True, omit_defaults=True, kw_only=True):
     mono: bool = False
     rows: int = 0
     before: str = ""
+    blank: Any = UNSET
 
 
 class Section(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -105,7 +107,8 @@ OnDone = Callable[[Body], Awaitable[None]]
 class Form(Element, component="form.js"):
     """``keep`` names the draft in the browser's storage; secrets are never in it.
 
-    It is sent as ``POST post``. ``goto`` is where the page goes then (``/groups/{id}``); without it see ``on_done``.
+    It is sent to ``post`` by ``method``. ``goto`` is where the page goes then (``/groups/{id}``); without it see
+    ``on_done``.
     ``sends``: label of the button, and others by a check field's name (``{"start": "Create and start"}``).
     ``fixed``: what is always in the body. ``summary``: its title, for a form with a column of its own.
     ``estimate``: where the API says what the body may cost; asked again as the form changes.
@@ -117,6 +120,7 @@ class Form(Element, component="form.js"):
         sections: Sequence[Section],
         *,
         post: str,
+        method: Literal["POST", "PATCH"] = "POST",
         send: str,
         sends: Mapping[str, str] | None = None,
         goto: str = "",
@@ -130,6 +134,7 @@ class Form(Element, component="form.js"):
         self._props["keep"] = keep
         self._props["sections"] = msgspec.to_builtins(list(sections))
         self._props["post"] = post
+        self._props["method"] = method
         self._props["send"] = send
         self._props["sends"] = dict(sends or {})
         self._props["goto"] = goto
@@ -165,6 +170,10 @@ class Form(Element, component="form.js"):
             await callback(_body(event.args.get("answer")))
 
         self.on("done", done, args=["answer"])
+
+    def begin(self) -> None:
+        """Puts the keyboard into its first field."""
+        self.run_method("begin")
 
     def told(self, name: str, value: Any, *, wrong: str = "", note: str = "") -> None:
         """Says at the field what was found out about ``value``; ignored when it has another value by now."""

@@ -10,7 +10,7 @@ const price = (usd) => `$${usd.toLocaleString("en", { minimumFractionDigits: 2, 
 
 export default {
   props: { members: Array, busy: Array, you: String },
-  emits: ["test", "remove"],
+  emits: ["test", "remove", "edit"],
   template: `
 <section class="members" aria-labelledby="members-title">
   <header><h2 id="members-title">Members</h2><span class="members-sum">{{ sum }}</span></header>
@@ -30,6 +30,7 @@ export default {
         <b class="num">{{ free(m) ? "not set" : price(m.model.price_in || 0) + " in" }}</b><span v-if="!free(m)" class="member-term num">{{ price(m.model.price_out || 0) }} out<template v-if="m.model.price_cached"> · {{ price(m.model.price_cached) }} cached</template></span></template></div>
       <div class="member-acts">
         <button v-if="m.kind !== 'person'" type="button" class="btn btn-small" :disabled="trying(m) || !!off('test')" :title="off('test')" :aria-label="'Test ' + m.name" @click="$emit('test', { id: m.id })">{{ trying(m) ? "Testing…" : "Test" }}</button>
+        <button v-if="!m.bundled" type="button" class="btn btn-small member-edit" :disabled="!!off('members')" :title="off('members')" :aria-label="'Change ' + m.name" @click="$emit('edit', { id: m.id })">Change…</button>
         <button v-if="!m.bundled && m.id !== you" type="button" class="btn btn-small btn-ghost btn-no" :disabled="!!off('members')" :title="off('members')" :aria-label="'Remove ' + m.name" @click="remove(m)">Remove…</button></div>
       <div v-if="m.kind !== 'person'" class="member-health" role="status" :data-health="state(m)">
         <i class="dot" aria-hidden="true"></i>
@@ -86,6 +87,9 @@ export default {
       }
       if (m.skills.length) found.push(`skills: ${m.skills.join(", ")}`);
       return found;
+    },
+    returnTo(id) {
+      this.$el.querySelector(`[data-member="${CSS.escape(id)}"] .member-edit`)?.focus();
     },
     async remove(m) {
       const sure = await ask({
