@@ -1,4 +1,4 @@
-"""Random bodies at every address that takes one, by every method: each is answered, never with a failure of the server's own."""
+"""Random bodies at every address that takes one: each is answered, never with a failure of the server's own."""
 
 from __future__ import annotations
 
@@ -87,7 +87,8 @@ def ids(plans: Plans) -> dict[str, str]:
     """A group, its sub-agent and a member that exist, for the addresses that need one."""
     agent = plans.group(plans.turn(wait="never"), start=False)
     group = agent.rsplit("-", 1)[0]
-    return {"agent_id": agent, "group_id": group, "request_id": f"{group}-r1", "member_id": "you", "word": "stop", "template_id": "t1"}
+    of_group = {"agent_id": agent, "group_id": group, "request_id": f"{group}-r1"}
+    return {**of_group, "member_id": "you", "word": "stop", "template_id": "t1"}
 
 
 def _is_answered(client: httpx.Client, method: str, path: str, body: Any) -> None:
