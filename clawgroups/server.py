@@ -24,8 +24,8 @@ from clawgroups.api.door import Door
 from clawgroups.api.gate import Gate
 from clawgroups.api.guard import Guard, is_local
 from clawgroups.api.settings import router as settings_router
+from clawgroups.dispatcher.crew.supervisor import RunnerProcess
 from clawgroups.dispatcher.dispatcher import Dispatcher
-from clawgroups.dispatcher.supervisor import RunnerProcess
 from clawgroups.errors import ClawError, Invalid
 from clawgroups.ledger.ledger import Ledger
 from clawgroups.settings import Settings

@@ -13,7 +13,7 @@ from pydantic import Field
 from clawgroups.api.bodies import Body
 from clawgroups.api.deps import Admin, House
 from clawgroups.api.errors import told
-from clawgroups.dispatcher.rights import Role
+from clawgroups.dispatcher.accounts.rights import Role
 from clawgroups.errors import Invalid
 
 log = logging.getLogger("clawgroups.accounts")

@@ -7,8 +7,8 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 from starlette.requests import HTTPConnection
 
+from clawgroups.dispatcher.accounts.sign_ins import Who
 from clawgroups.dispatcher.dispatcher import Dispatcher
-from clawgroups.dispatcher.sign_ins import Who
 from clawgroups.errors import Invalid, NotSignedIn
 from clawgroups.group.members import MemberKind
 

@@ -1,6 +1,6 @@
 """The gate: who is asking. With accounts nothing but the way in is answered to strangers, websockets included.
 
-It says who, not what they may: that is checked where a command is taken (``dispatcher/rights.py``).
+It says who, not what they may: that is checked where a command is taken (``dispatcher/accounts/rights.py``).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from clawgroups.api.addresses import FEED
 from clawgroups.api.door import PREFIX, drain
 from clawgroups.api.errors import reply
+from clawgroups.dispatcher.accounts.sign_ins import LASTS_MS, Door, Who
 from clawgroups.dispatcher.dispatcher import Dispatcher
-from clawgroups.dispatcher.sign_ins import LASTS_MS, Door, Who
 from clawgroups.errors import ClawError, Forbidden, NotSignedIn
 from clawgroups.group.draft import LOCAL_ADMIN
 from clawgroups.ids import now_ms

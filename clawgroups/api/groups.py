@@ -16,9 +16,9 @@ from clawgroups.api.deps import Actor, House
 from clawgroups.api.errors import told
 from clawgroups.api.opened_file import OpenedFile, opened_below
 from clawgroups.api.templates import plan_asked
-from clawgroups.dispatcher.founding import found
-from clawgroups.dispatcher.member_changes import MemberChanges
-from clawgroups.dispatcher.timeline import Window, timeline
+from clawgroups.dispatcher.founding.founding import found
+from clawgroups.dispatcher.history.timeline import Window, timeline
+from clawgroups.dispatcher.members.changes import MemberChanges
 from clawgroups.dispatcher.views import group_view
 from clawgroups.group import commands as cmd
 from clawgroups.group.members import Member, MemberKind, ModelConfig, ProgramConfig

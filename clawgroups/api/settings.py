@@ -12,8 +12,8 @@ from clawgroups import __version__
 from clawgroups.api.bodies import Body
 from clawgroups.api.deps import Asker, House
 from clawgroups.api.errors import told
+from clawgroups.dispatcher.accounts.sign_ins import Who
 from clawgroups.dispatcher.dispatcher import Dispatcher
-from clawgroups.dispatcher.sign_ins import Who
 from clawgroups.settings import Settings
 
 router = APIRouter(prefix="/settings")

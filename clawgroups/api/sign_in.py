@@ -13,7 +13,7 @@ from clawgroups.api.bodies import Body, Name
 from clawgroups.api.deps import Asker, House, address_of
 from clawgroups.api.errors import told
 from clawgroups.api.gate import set_cookie
-from clawgroups.dispatcher.sign_ins import Who
+from clawgroups.dispatcher.accounts.sign_ins import Who
 from clawgroups.errors import Invalid
 from clawgroups.ledger.accounts import Token
 

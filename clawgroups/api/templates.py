@@ -12,9 +12,9 @@ from clawgroups.api.bodies import EstimateBody, GuideBody, NewGroupBody, Templat
 from clawgroups.api.deps import Actor, House
 from clawgroups.api.errors import told
 from clawgroups.dispatcher.dispatcher import Dispatcher
-from clawgroups.dispatcher.plans import NewGroup
-from clawgroups.dispatcher.saved_templates import SavedTemplate
-from clawgroups.dispatcher.templates import TEMPLATES, template_of
+from clawgroups.dispatcher.founding.plans import NewGroup
+from clawgroups.dispatcher.founding.saved_templates import SavedTemplate
+from clawgroups.dispatcher.founding.templates import TEMPLATES, template_of
 from clawgroups.group import commands as cmd
 
 router = APIRouter()

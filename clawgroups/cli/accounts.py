@@ -19,7 +19,7 @@ from clawgroups.cli.groups import AsJson
 from clawgroups.cli.house import Api, Database, Home, Json, home_key, serving, settings_of
 from clawgroups.cli.own_server import OwnServer
 from clawgroups.cli.words import line, safe
-from clawgroups.dispatcher.rights import Role
+from clawgroups.dispatcher.accounts.rights import Role
 from clawgroups.errors import Invalid
 
 app = typer.Typer(help="List, add and change who may sign in.", no_args_is_help=False, rich_markup_mode=None)

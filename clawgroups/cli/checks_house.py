@@ -14,7 +14,7 @@ import psutil
 from clawgroups.cli import checks_ledger
 from clawgroups.cli.checks import Row, State
 from clawgroups.cli.house import Api, Json, announced, home_key, serving
-from clawgroups.dispatcher.keys import Keys
+from clawgroups.dispatcher.members.keys import Keys
 from clawgroups.errors import ClawError
 from clawgroups.group.members import Member, MemberKind
 from clawgroups.link import messages as ms

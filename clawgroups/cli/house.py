@@ -11,7 +11,7 @@ import httpx
 import psutil
 import typer
 
-from clawgroups.dispatcher.key_files import HOME_KEY
+from clawgroups.dispatcher.accounts.key_files import HOME_KEY
 from clawgroups.errors import ClawError
 from clawgroups.settings import Settings
 

@@ -15,7 +15,7 @@ import uvloop
 
 from clawgroups.cli.house import Api, Database, Home, Json, home_key, serving, settings_of
 from clawgroups.cli.logs import set_up_logging
-from clawgroups.dispatcher.key_files import SET_UP_KEY, KeyFile
+from clawgroups.dispatcher.accounts.key_files import SET_UP_KEY, KeyFile
 from clawgroups.errors import ClawError, Invalid, LedgerBusy
 from clawgroups.settings import Settings
 from clawgroups.tasks import Tasks

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clawgroups.dispatcher.attachment_files import DAY_S, AttachmentFiles, Upload
-from clawgroups.dispatcher.runner_link import RunnerLink
+from clawgroups.dispatcher.crew.runner_link import RunnerLink
 from clawgroups.errors import ClawError, Invalid, LedgerError, NotFound, TooLarge
 from clawgroups.group import commands as cmd
 from clawgroups.group.attachments import IMAGES, LARGEST, UNKNOWN, Attachment, sniffed

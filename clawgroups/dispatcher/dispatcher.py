@@ -7,34 +7,34 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from clawgroups.dispatcher.accounts import Accounts
+from clawgroups.dispatcher.accounts.accounts import Accounts
 from clawgroups.dispatcher.attachments import Attachments
 from clawgroups.dispatcher.backend.backend import Backend
-from clawgroups.dispatcher.crew import Crew
+from clawgroups.dispatcher.crew.crew import Crew
+from clawgroups.dispatcher.crew.drives import Drives
+from clawgroups.dispatcher.crew.launcher import Launcher, Ramp
+from clawgroups.dispatcher.crew.reports import Reports
+from clawgroups.dispatcher.crew.runner_link import RunnerLink
 from clawgroups.dispatcher.desk import Desk
-from clawgroups.dispatcher.drives import Drives
-from clawgroups.dispatcher.estimates import Estimates
 from clawgroups.dispatcher.feed import Feeds
+from clawgroups.dispatcher.founding.estimates import Estimates
+from clawgroups.dispatcher.founding.saved_templates import SavedTemplates
 from clawgroups.dispatcher.guide import Guide
-from clawgroups.dispatcher.health import Health
-from clawgroups.dispatcher.history import Histories
-from clawgroups.dispatcher.indexer import Indexer
-from clawgroups.dispatcher.keys import Keys
-from clawgroups.dispatcher.launcher import Launcher, Ramp
+from clawgroups.dispatcher.history.history import Histories
+from clawgroups.dispatcher.history.indexer import Indexer
 from clawgroups.dispatcher.live import LiveText
-from clawgroups.dispatcher.loads import Loads
+from clawgroups.dispatcher.members.health import Health
+from clawgroups.dispatcher.members.keys import Keys
+from clawgroups.dispatcher.members.loads import Loads
+from clawgroups.dispatcher.members.registry import Registry
 from clawgroups.dispatcher.news import News
 from clawgroups.dispatcher.pages import Pages
 from clawgroups.dispatcher.people import People
-from clawgroups.dispatcher.registry import Registry
-from clawgroups.dispatcher.reports import Reports
-from clawgroups.dispatcher.runner_link import RunnerLink
-from clawgroups.dispatcher.saved_templates import SavedTemplates
-from clawgroups.dispatcher.terminals import Terminals
+from clawgroups.dispatcher.terminals.terminals import Terminals
 from clawgroups.dispatcher.unsent import Unsent
 from clawgroups.dispatcher.views import HOUSE
 from clawgroups.dispatcher.watch import Watch
-from clawgroups.dispatcher.webhook import Webhook
+from clawgroups.dispatcher.webhook.webhook import Webhook
 from clawgroups.errors import ClawError, LedgerError, LedgerStopped, NotFound, StaleEpoch
 from clawgroups.group import commands as cmd
 from clawgroups.group.draft import Decision

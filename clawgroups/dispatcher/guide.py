@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from clawgroups.dispatcher.templates import SURVEY
+from clawgroups.dispatcher.founding.templates import SURVEY
 from clawgroups.group.members import MemberKind
 from clawgroups.group.state import AgentStatus, Group
 from clawgroups.ledger.settings_table import SettingsTable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from clawgroups.dispatcher.history import counted_view
+from clawgroups.dispatcher.history.history import counted_view
 from clawgroups.dispatcher.views import group_view, spec_view, tile
 from clawgroups.group.attachments import view
 from clawgroups.group.events import encode

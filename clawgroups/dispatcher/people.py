@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from clawgroups.dispatcher.crew.reports import propose
 from clawgroups.dispatcher.records import Meanwhile, hand_back_record, lapse_record, person_record
-from clawgroups.dispatcher.reports import propose
-from clawgroups.dispatcher.terminals import terminal_spec
+from clawgroups.dispatcher.terminals.terminals import terminal_spec
 from clawgroups.errors import ClawError, Invalid, LedgerStopped, LinkError
 from clawgroups.group import commands as cmd
 from clawgroups.group.group_tools import GROUP_TOOLS

@@ -8,9 +8,9 @@ from typing import Any
 
 from nicegui import Client, ui
 
+from clawgroups.dispatcher.accounts.rights import DEEDS, NEEDS, ORDER, needs_of_answers
+from clawgroups.dispatcher.accounts.sign_ins import Who
 from clawgroups.dispatcher.dispatcher import Dispatcher
-from clawgroups.dispatcher.rights import DEEDS, NEEDS, ORDER, needs_of_answers
-from clawgroups.dispatcher.sign_ins import Who
 from clawgroups.errors import Forbidden, NotSignedIn
 from clawgroups.group import commands as cmd
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from nicegui import ui
 
-from clawgroups.dispatcher.changes import look_at_change
 from clawgroups.dispatcher.dispatcher import Dispatcher
-from clawgroups.dispatcher.folders import FolderFacts, look_at, real_folder
-from clawgroups.dispatcher.plans import tasks_of
-from clawgroups.dispatcher.templates import REVIEW, SURVEY, TEMPLATES
+from clawgroups.dispatcher.founding.changes import look_at_change
+from clawgroups.dispatcher.founding.folders import FolderFacts, look_at, real_folder
+from clawgroups.dispatcher.founding.plans import tasks_of
+from clawgroups.dispatcher.founding.templates import REVIEW, SURVEY, TEMPLATES
 from clawgroups.errors import ClawError, Forbidden
 from clawgroups.group import commands as cmd
 from clawgroups.ui.components.form.form import Body, Form

@@ -9,8 +9,8 @@ import msgspec
 from msgspec.structs import replace
 
 from clawgroups.dispatcher.dispatcher import Dispatcher
-from clawgroups.dispatcher.plans import NewGroup
-from clawgroups.dispatcher.templates import CONDUCTOR, GOAL, LIST, REVIEW, SURVEY, SWARM, TEMPLATES, WORKER
+from clawgroups.dispatcher.founding.plans import NewGroup
+from clawgroups.dispatcher.founding.templates import CONDUCTOR, GOAL, LIST, REVIEW, SURVEY, SWARM, TEMPLATES, WORKER
 from clawgroups.group.members import Member, MemberKind
 from clawgroups.group.state import Limits
 from clawgroups.ui.components.form.choices import member_options, tool_options

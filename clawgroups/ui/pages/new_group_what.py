@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from clawgroups.dispatcher.dispatcher import Dispatcher
-from clawgroups.dispatcher.templates import GOAL, LIST, REVIEW, SURVEY, SWARM, TEMPLATES, Template
+from clawgroups.dispatcher.founding.templates import GOAL, LIST, REVIEW, SURVEY, SWARM, TEMPLATES, Template
 from clawgroups.ui.components.form.form import Input, Option, Section
 
 LONGEST = 200_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dispatcher_rig import Rig, model
 from msgspec.structs import replace
 
-from clawgroups.dispatcher.member_changes import MemberChanges
+from clawgroups.dispatcher.members.changes import MemberChanges
 from clawgroups.dispatcher.views import HOUSE
 from clawgroups.group import commands as cmd
 from clawgroups.group.draft import LOCAL_ADMIN

@@ -15,7 +15,7 @@ from dispatcher_world import GROUP, MEMBERS, World
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from clawgroups.dispatcher import crew
+from clawgroups.dispatcher.crew import crew
 from clawgroups.group import commands as cmd
 from clawgroups.group.state import AgentStatus
 from clawgroups.link import mailbox

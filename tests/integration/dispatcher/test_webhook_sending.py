@@ -11,8 +11,8 @@ import pytest
 from chat_server import Chat, chat
 from dispatcher_rig import Rig, until
 
-from clawgroups.dispatcher import webhook
-from clawgroups.dispatcher.webhook_post import Schedule
+from clawgroups.dispatcher.webhook import webhook
+from clawgroups.dispatcher.webhook.post import Schedule
 from clawgroups.errors import Invalid
 from clawgroups.group import commands as cmd
 from clawgroups.group.draft import LOCAL_ADMIN

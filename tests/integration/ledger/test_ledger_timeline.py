@@ -13,9 +13,9 @@ from sqlalchemy import insert, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from clawgroups.dispatcher.critical_path import critical_path
 from clawgroups.dispatcher.dispatcher import Dispatcher
-from clawgroups.dispatcher.timeline import MOST_STEPS, Window, timeline
+from clawgroups.dispatcher.history.critical_path import critical_path
+from clawgroups.dispatcher.history.timeline import MOST_STEPS, Window, timeline
 from clawgroups.errors import NotFound
 from clawgroups.group import commands as cmd
 from clawgroups.group import events as ev

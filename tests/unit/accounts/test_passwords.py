@@ -7,7 +7,15 @@ import threading
 
 import pytest
 
-from clawgroups.dispatcher.passwords import FORGET_S, FREE, LONGEST_WAIT_S, MOST_KEPT, MOST_WAITING, Passwords, Tries
+from clawgroups.dispatcher.accounts.passwords import (
+    FORGET_S,
+    FREE,
+    LONGEST_WAIT_S,
+    MOST_KEPT,
+    MOST_WAITING,
+    Passwords,
+    Tries,
+)
 from clawgroups.errors import Invalid, TooManyTries
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from clawgroups.dispatcher.rights import (
+from clawgroups.dispatcher.accounts.rights import (
     ABOUT,
     DEEDS,
     NEEDS,

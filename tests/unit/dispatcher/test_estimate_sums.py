@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clawgroups.dispatcher.estimate_sums import (
+from clawgroups.dispatcher.founding.estimate_sums import (
     Range,
     bounds,
     cost_of,

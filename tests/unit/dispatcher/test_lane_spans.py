@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from clawgroups.dispatcher.spans import OPEN, Done, Lane, merged, steps_of
+from clawgroups.dispatcher.history.spans import OPEN, Done, Lane, merged, steps_of
 from clawgroups.ledger.timeline import Turn
 
 T = 1_000

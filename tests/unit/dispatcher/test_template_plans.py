@@ -6,10 +6,10 @@ from typing import Literal
 
 import pytest
 
-from clawgroups.dispatcher.changes import Change, ChangedFile
-from clawgroups.dispatcher.plans import NewGroup, tasks_of
-from clawgroups.dispatcher.saved_templates import plan_of
-from clawgroups.dispatcher.template_tasks import list_task, review_task, settings_in, survey_task, swarm_task
+from clawgroups.dispatcher.founding.changes import Change, ChangedFile
+from clawgroups.dispatcher.founding.plans import NewGroup, tasks_of
+from clawgroups.dispatcher.founding.saved_templates import plan_of
+from clawgroups.dispatcher.founding.template_tasks import list_task, review_task, settings_in, survey_task, swarm_task
 from clawgroups.errors import Invalid
 from clawgroups.group.state import Group, Limits
 from clawgroups.programs.stdio import settings_of

@@ -6,8 +6,8 @@ import ipaddress
 
 import pytest
 
-from clawgroups.dispatcher.webhook_post import Schedule, checked, is_public, masked
-from clawgroups.dispatcher.webhook_words import BREAK, KINDS, MOST_TITLE, Note, message, plain
+from clawgroups.dispatcher.webhook.post import Schedule, checked, is_public, masked
+from clawgroups.dispatcher.webhook.words import BREAK, KINDS, MOST_TITLE, Note, message, plain
 from clawgroups.errors import Invalid
 from clawgroups.group.state import RequestKind
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
-from clawgroups.dispatcher.terminal_room import KEPT, MOST_QUEUED, Room, Viewer
+from clawgroups.dispatcher.terminals.room import KEPT, MOST_QUEUED, Room, Viewer
 
 
 def _anew(room: Room) -> list[str]:

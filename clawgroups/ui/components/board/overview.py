@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from clawgroups.dispatcher.templates import TEMPLATES
+from clawgroups.dispatcher.founding.templates import TEMPLATES
 from clawgroups.group.state import Agent, AgentStatus, Group, WaitReason
 from clawgroups.ledger.history import History, Run
 

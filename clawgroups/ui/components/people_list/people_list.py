@@ -6,7 +6,7 @@ from typing import Any
 
 from nicegui.element import Element
 
-from clawgroups.dispatcher.rights import ABOUT, ORDER
+from clawgroups.dispatcher.accounts.rights import ABOUT, ORDER
 
 
 class PeopleList(Element, component="people_list.js"):

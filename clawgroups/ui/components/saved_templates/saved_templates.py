@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from nicegui.element import Element
 
-from clawgroups.dispatcher.saved_templates import SavedTemplate
-from clawgroups.dispatcher.templates import template_of
+from clawgroups.dispatcher.founding.saved_templates import SavedTemplate
+from clawgroups.dispatcher.founding.templates import template_of
 from clawgroups.ui.components.style import own_style
 
 

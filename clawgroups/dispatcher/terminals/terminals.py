@@ -13,9 +13,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from clawgroups.dispatcher.rights import Role
-from clawgroups.dispatcher.runner_link import RunnerLink
-from clawgroups.dispatcher.terminal_room import CLOSING, ENDED, OPEN, OPENING, RESTING, Room, Send, Viewer
+from clawgroups.dispatcher.accounts.rights import Role
+from clawgroups.dispatcher.crew.runner_link import RunnerLink
+from clawgroups.dispatcher.terminals.room import CLOSING, ENDED, OPEN, OPENING, RESTING, Room, Send, Viewer
 from clawgroups.errors import ClawError, Invalid, LinkError, Refused
 from clawgroups.group.draft import LOCAL_ADMIN
 from clawgroups.group.state import Agent, Group

@@ -6,9 +6,9 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from clawgroups.dispatcher.crew.runner_link import RunnerLink
 from clawgroups.dispatcher.desk import Desk
 from clawgroups.dispatcher.live import LiveText
-from clawgroups.dispatcher.runner_link import RunnerLink
 from clawgroups.errors import ClawError, LedgerStopped, NotFound, StaleEpoch
 from clawgroups.group import commands as cmd
 from clawgroups.group.draft import Decision

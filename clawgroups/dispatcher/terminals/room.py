@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from clawgroups.dispatcher.runner_link import RunnerLink
+from clawgroups.dispatcher.crew.runner_link import RunnerLink
 
 KEPT = 256 * 1024  # characters of output that late comers are shown
 MOST_QUEUED = 512 * 1024  # characters that a slow viewer may have waiting; then it is shown everything anew

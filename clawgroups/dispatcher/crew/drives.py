@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from clawgroups.dispatcher.desk import Desk
-from clawgroups.dispatcher.keys import Keys
+from clawgroups.dispatcher.members.keys import Keys
 from clawgroups.errors import ClawError
 from clawgroups.group.group_tools import GROUP_TOOLS, described
 from clawgroups.group.members import Member, MemberKind

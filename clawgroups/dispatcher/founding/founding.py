@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from clawgroups.dispatcher.changes import Change, look_at_change
-from clawgroups.dispatcher.folders import real_folder
-from clawgroups.dispatcher.plans import NewGroup, tasks_of
-from clawgroups.dispatcher.template_tasks import (
+from clawgroups.dispatcher.founding.changes import Change, look_at_change
+from clawgroups.dispatcher.founding.folders import real_folder
+from clawgroups.dispatcher.founding.plans import NewGroup, tasks_of
+from clawgroups.dispatcher.founding.template_tasks import (
     conductor_prompt,
     goal_task,
     list_task,
@@ -20,7 +20,7 @@ from clawgroups.dispatcher.template_tasks import (
     survey_task,
     swarm_task,
 )
-from clawgroups.dispatcher.templates import GOAL, LIST, REVIEW, SURVEY, SWARM, TEMPLATES, Template
+from clawgroups.dispatcher.founding.templates import GOAL, LIST, REVIEW, SURVEY, SWARM, TEMPLATES, Template
 from clawgroups.errors import Invalid
 from clawgroups.group import commands as cmd
 from clawgroups.group.members import Member, MemberKind

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from clawgroups.dispatcher.changes import Change
-from clawgroups.dispatcher.plans import PACE, NewGroup, tasks_of
+from clawgroups.dispatcher.founding.changes import Change
+from clawgroups.dispatcher.founding.plans import PACE, NewGroup, tasks_of
 from clawgroups.group.briefing import prompt_with_rules
 
 SETTINGS = "Settings of the template: "

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from msgspec import Struct
 from msgspec.structs import replace
 
-from clawgroups.dispatcher.rights import Role
+from clawgroups.dispatcher.accounts.rights import Role
 from clawgroups.errors import ClawError, LedgerError, NotFound, NotSignedIn
 from clawgroups.group.draft import LOCAL_ADMIN
 from clawgroups.ids import new_id, new_token, now_ms

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from clawgroups.dispatcher.runner_link import RunnerLink
+from clawgroups.dispatcher.crew.runner_link import RunnerLink
 from clawgroups.errors import ClawError, LinkError
 from clawgroups.group import effects as fx
 from clawgroups.group.draft import Decision

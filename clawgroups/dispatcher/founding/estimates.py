@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from clawgroups.dispatcher.changes import look_at_change
-from clawgroups.dispatcher.estimate_sums import (
+from clawgroups.dispatcher.founding.changes import look_at_change
+from clawgroups.dispatcher.founding.estimate_sums import (
     NOTHING,
     Part,
     Range,
@@ -26,11 +26,11 @@ from clawgroups.dispatcher.estimate_sums import (
     usd,
     waves,
 )
-from clawgroups.dispatcher.folders import look_at
-from clawgroups.dispatcher.founding import Crew, crew_of, folder_of
-from clawgroups.dispatcher.plans import NewGroup, tasks_of
-from clawgroups.dispatcher.template_tasks import CONCERNS
-from clawgroups.dispatcher.templates import GOAL, LIST, REVIEW, SURVEY, SWARM, TEMPLATES, Template
+from clawgroups.dispatcher.founding.folders import look_at
+from clawgroups.dispatcher.founding.founding import Crew, crew_of, folder_of
+from clawgroups.dispatcher.founding.plans import NewGroup, tasks_of
+from clawgroups.dispatcher.founding.template_tasks import CONCERNS
+from clawgroups.dispatcher.founding.templates import GOAL, LIST, REVIEW, SURVEY, SWARM, TEMPLATES, Template
 from clawgroups.errors import ClawError, Invalid
 from clawgroups.group import commands as cmd
 from clawgroups.group.members import Member, MemberKind

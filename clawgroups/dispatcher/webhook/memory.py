@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from clawgroups.dispatcher.webhook_words import Note
+from clawgroups.dispatcher.webhook.words import Note
 from clawgroups.group.state import Group
 from clawgroups.ledger.reader import Reader
 from clawgroups.ledger.settings_table import SettingsTable

@@ -13,9 +13,9 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from clawgroups.dispatcher.plans import MOST_LINES, NewGroup
-from clawgroups.dispatcher.template_tasks import settings_in
-from clawgroups.dispatcher.templates import LIST, REVIEW, SURVEY, SWARM
+from clawgroups.dispatcher.founding.plans import MOST_LINES, NewGroup
+from clawgroups.dispatcher.founding.template_tasks import settings_in
+from clawgroups.dispatcher.founding.templates import LIST, REVIEW, SURVEY, SWARM
 from clawgroups.errors import Invalid, NotFound
 from clawgroups.group import commands as cmd
 from clawgroups.group.state import Group

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from clawgroups.dispatcher import rights
-from clawgroups.dispatcher.account_words import sentence
-from clawgroups.dispatcher.key_files import HOME_KEY, SET_UP_KEY, KeyFile
-from clawgroups.dispatcher.member_changes import MemberChanges
-from clawgroups.dispatcher.passwords import Passwords, Tries
-from clawgroups.dispatcher.rights import Role
-from clawgroups.dispatcher.sign_ins import DAY_MS, SignIns, Who, hashed, refuse_sign_in
+from clawgroups.dispatcher.accounts import rights
+from clawgroups.dispatcher.accounts.key_files import HOME_KEY, SET_UP_KEY, KeyFile
+from clawgroups.dispatcher.accounts.passwords import Passwords, Tries
+from clawgroups.dispatcher.accounts.rights import Role
+from clawgroups.dispatcher.accounts.sign_ins import DAY_MS, SignIns, Who, hashed, refuse_sign_in
+from clawgroups.dispatcher.accounts.words import sentence
+from clawgroups.dispatcher.members.changes import MemberChanges
 from clawgroups.errors import Forbidden, Invalid, NotFound, Refused
 from clawgroups.group import commands as cmd
 from clawgroups.group.draft import LOCAL_ADMIN

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row
 
-from clawgroups.dispatcher import spans
-from clawgroups.dispatcher.critical_path import critical_path
+from clawgroups.dispatcher.history import spans
+from clawgroups.dispatcher.history.critical_path import critical_path
 from clawgroups.errors import NotFound
 from clawgroups.group.state import Agent, Group
 from clawgroups.ids import now_ms

@@ -21,9 +21,9 @@ from msgspec import Struct
 
 from clawgroups.dispatcher.desk import Desk
 from clawgroups.dispatcher.views import HOUSE
-from clawgroups.dispatcher.webhook_memory import Memory
-from clawgroups.dispatcher.webhook_post import Outcome, Poster, Schedule, checked, masked
-from clawgroups.dispatcher.webhook_words import DEFAULT, KINDS, Note, message, test_message
+from clawgroups.dispatcher.webhook.memory import Memory
+from clawgroups.dispatcher.webhook.post import Outcome, Poster, Schedule, checked, masked
+from clawgroups.dispatcher.webhook.words import DEFAULT, KINDS, Note, message, test_message
 from clawgroups.errors import Invalid, LedgerError
 from clawgroups.group import events as ev
 from clawgroups.group.draft import Decision

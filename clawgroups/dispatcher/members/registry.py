@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from clawgroups.dispatcher.member_changes import MemberChanges, changed
-from clawgroups.dispatcher.templates import BUNDLED_MEMBERS
+from clawgroups.dispatcher.founding.templates import BUNDLED_MEMBERS
+from clawgroups.dispatcher.members.changes import MemberChanges, changed
 from clawgroups.dispatcher.views import HOUSE, member_view
 from clawgroups.errors import ClawError, Invalid, LedgerStopped, LinkError, NotFound, Refused
 from clawgroups.group import commands as cmd

@@ -1,0 +1,1 @@
+"""Who may sign in here, who is asking, and what they may do."""

@@ -1,0 +1,1 @@
+"""The runners: their process, their connection, who sits where, and what they report."""

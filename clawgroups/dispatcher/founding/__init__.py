@@ -1,0 +1,1 @@
+"""Makes groups: templates, folders, members, limits, and what it may cost."""

@@ -1,0 +1,1 @@
+"""People's terminals in a sub-agent's sandbox."""
