@@ -18,8 +18,8 @@ import uvicorn
 import uvloop
 
 from benchmarks.dispatch import found_group
+from clawgroups.dispatcher.crew.supervisor import RunnerProcess
 from clawgroups.dispatcher.dispatcher import Dispatcher
-from clawgroups.dispatcher.supervisor import RunnerProcess
 from clawgroups.ledger.ledger import Ledger
 from clawgroups.link.messages import Delta
 from clawgroups.server import build
