@@ -161,6 +161,28 @@ def test_a_key_that_comes_right_after_escape_opens_it_anew(open_page: Opener) ->
     expect(page.locator(".finder")).to_be_hidden()
 
 
+def test_rows_follow_what_happens_after_it_was_closed_in_the_midst_of_a_change(
+    open_page: Opener, api: httpx.Client, working: Json
+) -> None:
+    page = ready(open_page(where(working)))
+    open_palette(page)
+    page.evaluate(
+        """() => {
+          const finder = getElement(Number(document.querySelector(".find").id.slice(1)));
+          finder.settle();
+          finder.close();
+        }"""
+    )
+    open_palette(page)
+    page.keyboard.type("whole group")
+    expect(page.locator(ROWS, has_text="Pause the whole group")).to_be_visible()
+    group = working["id"].rsplit("-", 1)[0]
+    done(api.post(f"/groups/{group}/pause"))
+    expect(page.locator(ROWS, has_text="Resume the whole group")).to_be_visible()
+    done(api.post(f"/groups/{group}/resume"))
+    expect(page.locator(ROWS, has_text="Pause the whole group")).to_be_visible()
+
+
 def test_pages_groups_and_the_history_from_any_page(open_page: Opener, api: httpx.Client, over: str) -> None:
     page = open_page("/members")
     open_palette(page)

@@ -56,6 +56,7 @@ class Backend:
         self._changing = asyncio.Lock()
         self._process: BackendProcess | None = None
         self._control: Control | None = None
+        self._former: list[Control] = []
         self.config = BackendConfig()
         self.status: Status | None = None
         self.problem: BackendAway | None = None
@@ -90,6 +91,8 @@ class Backend:
 
     async def look(self) -> None:
         """Asks it once how it does, and keeps the member in step."""
+        while self._former:
+            await self._former.pop().close()
         try:
             self.status, self.problem = await self._reached().status(), None
         except BackendAway as error:
@@ -117,13 +120,26 @@ class Backend:
         if token is not None and not (token.isascii() and token.isprintable()):
             raise Invalid("The token has characters that no token has.", hint="Copy it again.", field="token")
         async with self._changing:
+            kept = self._dispatcher.keys.find(TOKEN_ELSEWHERE)
             if token is not None or fresh.source != self.config.source:
-                self._set_token(token or "")  # what one control was shown, another one must not see
-            await self._table.put(KEY, msgspec.to_builtins(fresh) if fresh.source else None)
+                kept = token or ""
+            await self._put(fresh)
             await self._end()
-            self.config = fresh
+            self._set_token(kept)
+            self.config = fresh  # together with the token: whoever asks meanwhile asks the old one with nothing
+            self._let_go()
             self._begin()
         log.info("%s set the backend: %s", actor, fresh.source or "none", extra={"action": "backend_set"})
+
+    async def _put(self, fresh: BackendConfig) -> None:
+        """Records what is set. What one control was shown, another one must not see, whenever this is cut off."""
+        kept = self._dispatcher.keys.find(TOKEN_ELSEWHERE)
+        self._set_token("")
+        try:
+            await self._table.put(KEY, msgspec.to_builtins(fresh) if fresh.source else None)
+        except BaseException:
+            self._set_token(kept)
+            raise
 
     async def act(self, word: str, actor: str) -> None:
         """Starts, stops or restarts the engine. Raises Forbidden, Invalid, BackendAway."""
@@ -198,9 +214,9 @@ class Backend:
 
     async def _end(self) -> None:
         process, self._process = self._process, None
-        control, self._control = self._control, None
-        if control is not None:
-            await control.close()
+        self._let_go()
+        while self._former:
+            await self._former.pop().close()
         if process is not None:
             await process.close()
         self.status, self.problem = None, None
@@ -209,8 +225,15 @@ class Backend:
         """Its control. Raises BackendAway while there is none."""
         address = self.config.source if self.config.elsewhere else self._announced()
         if self._control is None or self._control.url != address.rstrip("/"):
+            self._let_go()
             self._control = Control(address, self._token())
         return self._control
+
+    def _let_go(self) -> None:
+        """Its connections are closed when it is asked the next time."""
+        if self._control is not None:
+            self._former.append(self._control)
+            self._control = None
 
     def _announced(self) -> str:
         process = self._process

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, TypeVar
 
 import httpx
@@ -24,9 +25,16 @@ class Control:
         self.url = url.rstrip("/")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._client = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=WAIT_S, trust_env=False)
+        self._asked: set[asyncio.Task[tuple[httpx.Response, bytes]]] = set()
+        self._closed = asyncio.Event()
 
     async def close(self) -> None:
-        """Ends its connections."""
+        """Ends its connections, those too that are only being made: the client forgets about them when it is closed."""
+        self._closed.set()
+        for asked in self._asked:
+            asked.cancel()
+        if self._asked:
+            await asyncio.wait(self._asked)
         await self._client.aclose()
 
     async def status(self) -> Status:
@@ -49,10 +57,8 @@ class Control:
         return status.model_copy(update={"url": reachable(status.url, self.url)}) if status.url else status
 
     async def _read(self, method: str, path: str, shape: type[Shape], **query: Any) -> Shape:
-        wait_s = ACT_S if method == "POST" else WAIT_S
         try:
-            async with self._client.stream(method, path, params=query, timeout=wait_s) as reply:
-                body = await _bounded(reply)
+            reply, body = await self._answer(method, path, query)
         except httpx.HTTPError as error:
             sentence = f"The backend at {self.url} does not answer ({type(error).__name__})."
             raise BackendAway(sentence, hint="Is it running, and can this machine reach it?") from error
@@ -69,6 +75,27 @@ class Control:
             raise BackendAway(
                 sentence, hint="Give the address of its control, and a backend of this version."
             ) from error
+
+    async def _answer(self, method: str, path: str, query: dict[str, Any]) -> tuple[httpx.Response, bytes]:
+        """Cut off when this is closed, and told so."""
+        left = BackendAway(f"The backend at {self.url} was left.", hint="Ask again.")
+        if self._closed.is_set():
+            raise left
+        asked = asyncio.create_task(self._whole(method, path, query))
+        self._asked.add(asked)
+        asked.add_done_callback(self._asked.discard)
+        try:
+            return await asked
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._closed.is_set() and not (task and task.cancelling()):
+                raise left from None
+            raise
+
+    async def _whole(self, method: str, path: str, query: dict[str, Any]) -> tuple[httpx.Response, bytes]:
+        wait_s = ACT_S if method == "POST" else WAIT_S
+        async with self._client.stream(method, path, params=query, timeout=wait_s) as reply:
+            return reply, await _bounded(reply)
 
 
 def check_address(address: str) -> None:

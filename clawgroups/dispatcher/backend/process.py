@@ -132,10 +132,13 @@ class BackendProcess:
 
     def _read_last_words(self) -> str:
         """The last that it said on standard error: its error where it told one, else its last line."""
-        with self._log_file.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - KEPT_LOG))
-            lines = file.read().decode(errors="replace").split("\n")
+        try:
+            with self._log_file.open("rb") as file:
+                file.seek(0, os.SEEK_END)
+                file.seek(max(0, file.tell() - KEPT_LOG))
+                lines = file.read().decode(errors="replace").split("\n")
+        except OSError as error:  # somebody tidied up; it is started again all the same
+            return f"What it said cannot be read: {error.strerror or error}."
         said = [line.strip() for line in lines if line.strip()]
         if not said:
             return "It said nothing."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from clawgroups.dispatcher.backend.member import MEMBER, OWN_KEY
 from clawgroups.dispatcher.founding.templates import BUNDLED_MEMBERS
 from clawgroups.dispatcher.members.changes import MemberChanges, changed
 from clawgroups.dispatcher.views import HOUSE, member_view
@@ -94,6 +95,9 @@ class Registry:
             if member.bundled:
                 sentence = f"{member.name} comes with the program and is as that has it."
                 raise Refused("bundled", "bundled", sentence, hint="Add a member of your own with other settings.")
+            if _of_house(member) and (changes.api_key is not None or "key_ref" in changes.model):
+                sentence = f"The key of {member.name} is the house's own: the backend is started here with it."
+                raise Refused("own_key", "backend", sentence, hint="Leave the key as it is.")
             made = changed(member, changes)
             self._check_new(made, member_id)
             made = await self._put(made, changes.api_key or "", actor)
@@ -154,6 +158,9 @@ class Registry:
                 raise Refused("has_account", "account", sentence, hint="Disable the account on the people page.")
             if member.bundled or member.id == LOCAL_ADMIN:
                 raise Invalid(f"{member.name} belongs to the installation and stays.", hint="Groups need not use it.")
+            if member.id == MEMBER and self._dispatcher.backend.config.source:
+                sentence = f"{member.name} is the member of the backend that is set here."
+                raise Refused("own_member", "backend", sentence, hint="Set no backend on its page first.")
             for group in self._dispatcher.open_groups():
                 if not group.ended_at and _is_needed(member.id, group):
                     sentence = f"{member.name} is to drive in group {group.name!r}, which is {group.status.value}."
@@ -213,8 +220,15 @@ def _is_needed(member_id: str, group: Group) -> bool:
     return member_id in named
 
 
+def _of_house(member: Member) -> bool:
+    """Whether its key is the house's: that of a backend that is started here."""
+    return member.model is not None and member.model.key_ref == OWN_KEY
+
+
 def _kept_key(member: Member) -> str:
-    """The name of its key in the key file; empty where it has none there."""
+    """The name of its key in the key file; empty where it has none there, or one that is not its own to forget."""
+    if _of_house(member):
+        return ""
     kind, _, name = member.model.key_ref.partition(":") if member.model is not None else ("", "", "")
     return name if kind == "secret" else ""
 

@@ -84,6 +84,12 @@ def test_a_backend_becomes_a_member_that_follows_what_it_serves_and_keeps_what_p
     assert (member["model"]["context"], member["model"]["sees"]) == (8192, True)
 
 
+def test_its_member_stays_while_it_is_set(serving: Json, client: httpx.Client) -> None:
+    refused = client.delete("/members/backend")
+    assert (refused.status_code, refused.json()["error"]["rule"]) == (409, "own_member")
+    assert _member(client) == serving
+
+
 def test_sub_agents_of_the_backend_wait_until_it_serves_and_then_run(
     serving: Json, control: BackendControl, client: httpx.Client
 ) -> None:

@@ -66,6 +66,7 @@ def test_a_group_runs_on_the_houses_own_model_which_comes_back_after_a_crash_and
         told = until(lambda: _ready(client), "the serving backend")
         assert (told["status"]["engine"], told["status"]["attribution"]) == ("cpu", "Kimi K2.6")
         assert told["status"]["plan"]["rows"]
+        _keeps_its_key(client)
         _run_a_group(client)
         served = until(lambda: _told(client)["status"]["figures"], "figures")
         assert served["cache_tokens"] > 0
@@ -77,6 +78,14 @@ def test_a_group_runs_on_the_houses_own_model_which_comes_back_after_a_crash_and
     house.stop()
     _gone, alive = psutil.wait_procs(family, timeout=20)
     assert not alive, [_words(one) for one in alive]
+
+
+def _keeps_its_key(client: httpx.Client) -> None:
+    """It is the house's own, and the engine that runs knows no other."""
+    for model in ({"api_key": "mine"}, {"api_key": ""}, {"key_ref": "env:MINE"}):
+        refused = client.patch("/members/backend", json={"model": model})
+        assert (refused.status_code, refused.json()["error"]["rule"]) == (409, "own_key"), refused.text
+    assert client.post("/members/backend/test").json()["ok"]
 
 
 def _run_a_group(client: httpx.Client) -> None:

@@ -120,6 +120,7 @@ export default {
       this.open = false;
       this.unwatch?.();
       clearTimeout(this.settling);
+      this.settling = undefined;
     },
     /** Rows that changed are drawn anew now and then; one that was walked to stays the chosen one. */
     settle() {
