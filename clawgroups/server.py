@@ -28,6 +28,7 @@ from clawgroups.dispatcher.crew.supervisor import RunnerProcess
 from clawgroups.dispatcher.dispatcher import Dispatcher
 from clawgroups.errors import ClawError, Invalid
 from clawgroups.ledger.ledger import Ledger
+from clawgroups.listening import listen
 from clawgroups.settings import Settings
 from clawgroups.tasks import Tasks
 
@@ -102,9 +103,9 @@ async def serve(
     Raises Invalid for an address that others could reach without being asked to, LedgerError.
     """
     _need_consent(settings)
-    _make_home(settings.home)
-    listening = _listen(settings.host, settings.port)
+    listening = listen(settings.host, settings.port)  # first: a taken port leaves no home behind
     try:
+        _make_home(settings.home)
         address = f"{_reached(settings.host)}:{listening.getsockname()[1]}"
         runner = RunnerProcess(f"ws://{address}/link")
         if settings.runner:  # it gets ready while the ledger is opened and the pages are read
@@ -243,22 +244,6 @@ def _write(path: Path, text: str) -> None:
     fresh = path.with_suffix(".new")
     fresh.write_text(text)
     fresh.replace(path)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        made.bind((host, port))
-    except OSError as error:
-        made.close()
-        raise Invalid(
-            f"Port {port} on {host} cannot be used: {error.strerror}.",
-            hint="Choose another --port, or 0 for a free one.",
-        ) from error
-    made.listen(512)
-    return made
 
 
 def _secret(path: Path) -> str:

@@ -17,6 +17,7 @@ from clawgroups.cli.house import Api, Database, Home, Json, home_key, serving, s
 from clawgroups.cli.logs import set_up_logging
 from clawgroups.dispatcher.accounts.key_files import SET_UP_KEY, KeyFile
 from clawgroups.errors import ClawError, Invalid, LedgerBusy
+from clawgroups.listening import listen
 from clawgroups.settings import Settings
 from clawgroups.tasks import Tasks
 
@@ -63,6 +64,7 @@ def up(
         backend=backend,
     )  # fmt: skip
     _refuse_second(settings.home)
+    listen(settings.host, settings.port).close()  # what takes seconds to load is loaded for a port that can be had
     try:
         uvloop.run(_up(settings, pages, folder))
     except LedgerBusy as error:

@@ -21,7 +21,7 @@ LONGEST_FILE, LONGEST_FUNCTION, USUAL_FUNCTION = 400, 60, 30
 
 # The floors of the house, from the ground up. A room may import only from rooms on lower floors, and its own.
 FLOORS = (
-    ("beneath", "errors", "ids", "memory", "settings", "tasks", "programs"),
+    ("beneath", "errors", "ids", "listening", "memory", "settings", "tasks", "programs"),
     ("group",),
     ("ledger", "link"),
     ("dispatcher", "runner"),

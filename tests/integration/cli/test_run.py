@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 from pathlib import Path
 
 import httpx
@@ -90,6 +91,15 @@ def test_a_home_that_cannot_be_used_is_told_in_the_servers_own_words(tmp_path: P
     done = claw("run", "Look.", "--folder", folder, "--template", "survey", home=tmp_path / "file")
     assert done.returncode == 1
     assert "cannot be used" in done.stderr
+
+
+def test_a_port_that_is_taken_is_told_before_a_home_is_made(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = claw("up", "--port", str(taken.getsockname()[1]), home=tmp_path / "home")
+    assert done.returncode == 1
+    assert "cannot be used: Address already in use" in done.stderr
+    assert "hint: Choose another --port" in done.stderr
+    assert not (tmp_path / "home").exists()
 
 
 def test_a_group_that_is_cancelled_by_somebody_ends_the_run_with_status_1(
