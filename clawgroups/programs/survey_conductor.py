@@ -98,7 +98,7 @@ def _turn(conversation: Conversation) -> bool:
     missing = [path for path in files if path not in answers]
     if missing:
         return _assign(conversation, missing, settings, done=len(files) - len(missing), total=len(files))
-    return _report(conversation, folder, files, answers, left_out)
+    return _report(conversation, str(settings.get("title") or folder), files, answers, left_out)
 
 
 def _listing(conversation: Conversation, folder: str) -> dict[str, Any] | None:
@@ -178,7 +178,7 @@ def _answers(conversation: Conversation) -> dict[str, dict[str, Any]]:
 
 
 def _report(
-    conversation: Conversation, folder: str, files: list[str], answers: dict[str, dict[str, Any]], left_out: int
+    conversation: Conversation, title: str, files: list[str], answers: dict[str, dict[str, Any]], left_out: int
 ) -> bool:
     rows: list[tuple[str, Measures]] = []
     failed: list[tuple[str, str]] = []
@@ -193,8 +193,8 @@ def _report(
             failed.append((path, words or f"ended as {result.get('fate')}"))
     written = {args.get("path"): result for args, result in conversation.results("write_file")}
     contents = {
-        REPORT: markdown(folder, rows, failed, left_out),
-        "survey.json": as_json(folder, rows, failed),
+        REPORT: markdown(title, rows, failed, left_out),
+        "survey.json": as_json(title, rows, failed),
         "survey.csv": as_csv(rows),
     }
     calls = [("write_file", {"path": path, "content": text}) for path, text in contents.items() if path not in written]

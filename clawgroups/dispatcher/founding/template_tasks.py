@@ -6,6 +6,7 @@ Its last line always holds the template's settings, so that a group can be made 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from clawgroups.dispatcher.founding.changes import Change
@@ -23,7 +24,9 @@ SIDES = (
 
 def survey_task(goal: str, plan: NewGroup, worker: str, *, for_model: bool) -> str:
     """Of a survey. A program reads the settings from the last line; a model reads the words."""
-    line = {"folder": "source", "limit": plan.limit, "worker": worker, "pace": PACE if plan.pace is None else plan.pace}
+    pace = PACE if plan.pace is None else plan.pace
+    title = Path(plan.folder).name if plan.folder else ""
+    line = {"folder": "source", "title": title, "limit": plan.limit, "worker": worker, "pace": pace}
     if not for_model:
         return _ended(goal, plan, line, program=True)
     text = f"""{goal}

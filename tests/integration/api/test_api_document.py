@@ -71,7 +71,7 @@ class Shell:
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[Shell]:
-    source, place = tmp_path / "source", tmp_path / "shell"
+    source, place = tmp_path / "notes", tmp_path / "shell"
     source.mkdir()
     place.mkdir()
     for number in range(3):

@@ -152,7 +152,7 @@ def test_an_installed_copy_sets_up_its_database_serves_its_pages_and_surveys_a_f
         group = start_group(client, folder, pace=0)
         assert ended(client, group)["status"] == "finished"
         report = client.get(f"/groups/{group}/files/survey.md").text
-        assert report.startswith("# Survey of source")
+        assert report.startswith(f"# Survey of {folder.name}\n")
         assert "part0.py" in report
     assert "Traceback" not in (home / "server.log").read_text()
 
