@@ -1,9 +1,10 @@
 """How fast the backend's CPU engine is beside transformers, and what it saves when requests share their beginning.
 
 One checkpoint of about 195 million parameters, random weights, INT4 experts; transformers has them unpacked to bf16, as
-it would itself. Both run in one process and take turns, so that a busy machine slows both; the best of some rounds
-counts, by processor time on one thread and by the wall clock on two. Sharing is measured through the whole engine,
-scheduler and all: requests with one long beginning and an end of their own, with the shared prefix and without.
+it would itself. llama.cpp is measured too where it is: see ``llamacpp.py``. All run in one process and take turns, so
+that a busy machine slows all; the best of some rounds counts, by processor time on one thread and by the wall clock on
+two. Sharing is measured through the whole engine, scheduler and all: requests with one long beginning and an end of
+their own, with the shared prefix and without.
 """
 
 from __future__ import annotations
@@ -46,6 +47,15 @@ async def run(
         "prefill_ratio": one["ratios"]["prefill"],
         "prefix_share_ratio": sharing["ratio"],
         "bandwidth_fraction": one["bandwidth_fraction"],
+        **_beside_llamacpp(one),
+    }
+
+
+def _beside_llamacpp(speed: dict[str, Any]) -> dict[str, Any]:
+    """Ours over llama.cpp's with the same bits everywhere, and what was measured, or why it was not."""
+    ratios = speed["ratios_llamacpp"]
+    return {f"llamacpp_{what}_ratio": ratios[what] for what in ("decode_b1", "decode_b32", "prefill")} | {
+        "llamacpp": speed["llamacpp"]
     }
 
 

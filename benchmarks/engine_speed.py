@@ -23,12 +23,16 @@ from backend.engine.model.layers import FeedForward
 from backend.engine.model.model import LanguageModel
 from backend.engine.request import Piece, Request, Sampling
 from backend.engine.weights import load
+from benchmarks.llamacpp import LlamaCpp, absent
+from benchmarks.llamacpp_convert import convert
 
 BATCHES = (1, 8, 32)
 PAST = 256
 """Tokens that a sequence has before it is decoded."""
 END = 12
 """Tokens of its own that a request has after the common beginning."""
+LLAMACPP = {"llamacpp": "BF16", "llamacpp_q8": "Q8_0"}
+"""How llama.cpp holds what is not INT4: as the checkpoint does, and rounded to 8 bits, as its users mostly have it."""
 STREAM = 2**28
 """Bytes that are read to see how fast memory can be read."""
 
@@ -83,8 +87,36 @@ class Theirs:
         self._past.crop(-1)
 
 
+class LlamaCppArm:
+    """llama.cpp; the experts' INT4 codes are the checkpoint's."""
+
+    def __init__(self, file: Path, threads: int, tokens: torch.Tensor, prefill: int) -> None:
+        self._prefill = prefill
+        self._tokens = tokens
+        self._model = LlamaCpp(file, threads, len(tokens), max(tokens.shape[1], PAST + 1))
+
+    def _fill(self, number: int, length: int) -> None:
+        self._model.cut(number, 0)
+        prompt = self._tokens[number, :length].tolist()
+        self._model.forward([(token, position, number) for position, token in enumerate(prompt)])
+
+    def read(self) -> None:
+        self._fill(0, self._prefill)
+
+    def prepare(self, batch: int) -> None:
+        self._model.clear()
+        for number in range(batch):
+            self._fill(number, PAST)
+
+    def decode(self, chosen: list[int]) -> None:
+        self._model.forward([(token, PAST, number) for number, token in enumerate(chosen)])
+        for number in range(len(chosen)):
+            self._model.cut(number, PAST)
+
+
 def speed(folder: Path, threads: int, rounds: int, prefill: int) -> dict[str, Any]:
-    """Tokens a second of both, and ratios. Without transformers, theirs are None."""
+    """Tokens a second of all, and ratios of ours over the others. Without transformers, theirs are None; without
+    llama.cpp it is said why."""
     torch.set_num_threads(threads)
     clock = time.process_time if threads == 1 else time.perf_counter
     vocabulary = load(folder, memory_tokens=16, context=16).vocab_size
@@ -93,21 +125,33 @@ def speed(folder: Path, threads: int, rounds: int, prefill: int) -> dict[str, An
     arms: dict[str, Any] = {"ours": Ours(folder, tokens, prefill)}
     if importlib.util.find_spec("transformers"):
         arms["transformers"] = Theirs(folder, tokens, prefill)
+    missing = absent()
+    for name, rest in {} if missing else LLAMACPP.items():
+        file = folder / f"{rest}.gguf"
+        if not file.exists():
+            convert(folder, file, rest)
+        arms[name] = LlamaCppArm(file, threads, tokens, prefill)
     best = _take_turns(arms, clock, rounds, vocabulary)
     rates = {name: {"prefill": prefill / took["prefill"]} for name, took in best.items()}
     for name, took in best.items():
         rates[name] |= {f"decode_b{batch}": batch / took[f"decode_b{batch}"] for batch in BATCHES}
-    theirs = rates.get("transformers")
-    ratios = {what: round(rate / theirs[what], 2) if theirs else None for what, rate in rates["ours"].items()}
     moved = bytes_a_token(arms["ours"].model)
     return {
         "threads": threads,
         "tokens_per_s": {name: {what: round(rate, 1) for what, rate in of.items()} for name, of in rates.items()},
-        "ratios": ratios,
+        "ratios": _ratios(rates, "transformers"),
+        **{f"ratios_{name}": _ratios(rates, name) for name in LLAMACPP},
+        "llamacpp": f"not measured: {missing}" if missing else "measured",
         "mb_a_token": round(moved / 1e6, 1),
         "gb_per_s": round((stream := _stream(clock)) / 1e9, 1),
         "bandwidth_fraction": round(moved * rates["ours"]["decode_b1"] / stream, 3),
     }
+
+
+def _ratios(rates: dict[str, dict[str, float]], name: str) -> dict[str, float | None]:
+    """Our rates over another arm's; None where there is no such arm."""
+    theirs = rates.get(name)
+    return {what: round(rate / theirs[what], 2) if theirs else None for what, rate in rates["ours"].items()}
 
 
 def _take_turns(

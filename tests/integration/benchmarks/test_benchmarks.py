@@ -31,7 +31,17 @@ FIGURES = {
     "history-open": {"open_ms", "transcript_page_ms", "server_mb"},
     "wall": {"fps", "p95_ms", "main_thread_percent", "server_core_percent", "load_ms"},
     "leak": {"updates", "heap_ratio", "server_ratio"},
-    "engine": {"decode_b1_ratio", "decode_b32_ratio", "prefill_ratio", "prefix_share_ratio", "bandwidth_fraction"},
+    "engine": {
+        "decode_b1_ratio",
+        "decode_b32_ratio",
+        "prefill_ratio",
+        "prefix_share_ratio",
+        "bandwidth_fraction",
+        "llamacpp_decode_b1_ratio",
+        "llamacpp_decode_b32_ratio",
+        "llamacpp_prefill_ratio",
+        "llamacpp",
+    },
     "streams": {"core_percent", "streams", "tokens_per_s", "us_per_token", "ratio_openai_client"},
 }
 
@@ -150,6 +160,10 @@ async def test_the_engine_is_measured_beside_transformers_and_with_and_without_s
         assert found[ratio] is None or 0.05 < found[ratio] < 100
     assert 1 < found["prefix_share_ratio"] < 50  # six requests that share all but a few tokens
     assert 0.001 < found["bandwidth_fraction"] < 1.5
+    measured = found["llamacpp"] == "measured"
+    assert measured or found["llamacpp"].startswith("not measured: ")
+    for ratio in ("llamacpp_decode_b1_ratio", "llamacpp_decode_b32_ratio", "llamacpp_prefill_ratio"):
+        assert (found[ratio] is not None) == measured
 
 
 def test_the_command_prints_one_json_object_on_its_last_line() -> None:
