@@ -1,8 +1,8 @@
 """One run of a program and of everything that it starts; when it is over, nothing of it is left.
 
 SGLang starts many processes, and what they start may leave their group. So all of them carry a mark in their
-environment, and whoever has it, or is in the session, belongs to the run. The mark outlives us: a supervisor that was
-killed finds at its next start what it left behind.
+environment, and whoever has it, or is in the session, belongs to the run. A supervisor may be killed before it can end
+them: then their keeper does, and should that one be killed too, the next supervisor finds them by their mark.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import contextlib
 import os
 import secrets
 import signal
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ import psutil
 from backend.errors import LaunchFailed
 
 MARK = "CLAWGROUPS_BACKEND_RUN"
+KEEPER = "backend.supervisor.keeper"
 LONGEST_LINE = 2**20
 GONE_WITHIN_S = 15.0
 LOOK_EVERY_S = 0.05
@@ -28,14 +30,16 @@ LOOK_EVERY_S = 0.05
 class Process:
     """A program that runs. Make one with ``start``."""
 
-    def __init__(self, process: asyncio.subprocess.Process, mark: str) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, mark: str, keeper: asyncio.subprocess.Process) -> None:
         self._process = process
         self.mark = mark
+        self._keeper = keeper
 
     @classmethod
     async def start(cls, argv: list[str], environment: dict[str, str], folder: Path) -> Process:
         """Starts it in a session of its own, standard error joined to output. Raises LaunchFailed."""
         mark = secrets.token_hex(16)
+        keeper = await _keeper(mark)
         try:
             process = await asyncio.create_subprocess_exec(
                 *argv,
@@ -48,10 +52,13 @@ class Process:
                 limit=LONGEST_LINE,
             )
         except OSError as error:
+            await _end(keeper)
             raise LaunchFailed(
                 f"{argv[0]} cannot be started: {error.strerror}.", "Run backend setup to make the environment again."
             ) from error
-        return cls(process, mark)
+        assert keeper.stdin is not None
+        keeper.stdin.write(f"{process.pid}\n".encode())
+        return cls(process, mark, keeper)
 
     @property
     def id(self) -> int:
@@ -94,8 +101,39 @@ class Process:
                 self._process.send_signal(signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.wait(), patience_s)
-        await end_all(self.mark, self.id)
+        await self.clear()
         await self.wait()
+
+    async def clear(self) -> None:
+        """Ends whoever is left, and then their keeper. May be called again. Raises LaunchFailed."""
+        await end_all(self.mark, self.id)
+        await _end(self._keeper)
+
+
+async def _keeper(mark: str) -> asyncio.subprocess.Process:
+    """Ends the run of ``mark`` when we are gone. It is there before the run is. Raises LaunchFailed."""
+    paths = (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))
+    try:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", KEEPER, mark,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            env={name: value for name, value in os.environ.items() if name != MARK}
+            | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
+            start_new_session=True,
+        )  # fmt: skip
+    except OSError as error:
+        raise LaunchFailed(
+            f"{sys.executable} cannot be started: {error.strerror}.", "The machine may be short of memory or processes."
+        ) from error
+
+
+async def _end(keeper: asyncio.subprocess.Process) -> None:
+    if keeper.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            keeper.kill()
+    await keeper.wait()
 
 
 async def end_all(mark: str, session: int | None) -> None:

@@ -200,7 +200,7 @@ async def test_a_stop_while_a_crash_is_cleaned_up_leaves_nobody_and_ends_as_stop
         await asyncio.sleep(0.3)  # the length of a clean-up, in which the stop comes
         await end_all(mark, process)
 
-    monkeypatch.setattr("backend.supervisor.supervisor.end_all", slowly)
+    monkeypatch.setattr("backend.supervisor.process.end_all", slowly)
     async with _supervised(tmp_path, "well") as (supervisor, url):
         await supervisor.start()
         await asyncio.wait_for(supervisor.reached("ready"), 20)
