@@ -8,7 +8,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from backend.control.shapes import Figures
 
-PREFIX = "sglang:"
+PREFIXES = ("sglang:", "sglang_")
+"""The engine's, and what SGLang's router 0.3.2 makes of it when it passes on the figures of its copies."""
 LARGEST_TEXT = 16 * 2**20  # bytes; a real one has some 100 KiB
 
 
@@ -17,8 +18,8 @@ def totals(text: str) -> dict[str, float]:
     summed: dict[str, float] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            if sample.name.startswith(PREFIX):
-                name = sample.name.removeprefix(PREFIX)
+            if sample.name.startswith(PREFIXES):
+                name = sample.name[len(PREFIXES[0]) :]
                 summed[name] = summed.get(name, 0.0) + sample.value
     return summed
 

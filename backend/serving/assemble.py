@@ -18,6 +18,7 @@ from backend.planner.plan import NodeCommand, Plan
 from backend.planner.planner import make_plan
 from backend.planner.wish import Wish
 from backend.serving.about import about
+from backend.serving.on_cpu import on_cpu
 from backend.serving.order import Order
 from backend.serving.run import end_with, run
 from backend.serving.supervised import Supervised
@@ -30,10 +31,6 @@ from backend.supervisor.router import copies, replaced, router
 from backend.supervisor.supervisor import Supervisor
 
 HOME = Path("~/.local/state/clawgroups/backend")
-ON_CPU = (
-    *("--device", "cpu", "--attention-backend", "torch_native", "--mem-fraction-static", "0.3"),
-    "--sleep-on-idle",  # its scheduler would ask for work without a pause, and keep a core for it
-)
 
 
 def serve_order(order: Order, control_host: str, control_port: int, token: str, parent: int = 0) -> None:
@@ -62,7 +59,7 @@ def plan_order(order: Order) -> Plan:
     if order.engine == "cpu" or not hardware.groups():
         plan = plan_cpu(model, hardware, wish)
         if order.engine == "sglang":
-            plan = plan.model_copy(update={"engine": "sglang", "commands": [_on_cpu(plan)]})
+            plan = on_cpu(plan, order.nnodes or 1)
     else:
         plan = make_plan(model, _shared_out(hardware, order), wish)
     return plan.model_copy(update={"commands": [_this_node(order, plan)]})
@@ -76,14 +73,6 @@ def _shared_out(hardware: Hardware, order: Order) -> Hardware:
         if not any(node.gpus for node in nodes):
             raise LaunchFailed(f"There are fewer GPUs than {order.replicas} copies.", "Lower --replicas.")
     return hardware.model_copy(update={"nodes": nodes, "local": hardware.local and len(nodes) == 1})
-
-
-def _on_cpu(plan: Plan) -> NodeCommand:
-    """SGLang on this machine's CPU, with what the plan says of context and cache."""
-    words = ["python", "-m", "sglang.launch_server", "--model-path", plan.model_path, "--trust-remote-code", *ON_CPU]
-    words += ["--context-length", str(plan.context), "--max-total-tokens", str(min(plan.cache_tokens, 65_536))]
-    words += ["--tool-call-parser", "kimi_k2", "--reasoning-parser", "kimi_k2", "--enable-metrics"]
-    return NodeCommand(rank=0, argv=[*words, "--enable-cache-report"])
 
 
 def _this_node(order: Order, plan: Plan) -> NodeCommand:
@@ -105,12 +94,16 @@ def _this_node(order: Order, plan: Plan) -> NodeCommand:
 
 
 def _together(order: Order, argv: list[str]) -> list[str]:
+    """How the nodes find each other. Over Ray node 0 says it to the others itself, but for attention's own groups."""
     if order.dist_init_addr:
         argv = replaced(argv, "--dist-init-addr", order.dist_init_addr)
-    elif option(argv, "--dist-init-addr").startswith(":") and not order.use_ray:
-        raise LaunchFailed(
-            "Where the nodes meet is not known.", "Name node 0's address with --dist-init-addr HOST:20000."
-        )
+    elif option(argv, "--dist-init-addr").startswith(":"):
+        if not order.use_ray or option(argv, "--attn-dp-size"):
+            raise LaunchFailed(
+                "Where the nodes meet is not known.", "Name node 0's address with --dist-init-addr HOST:20000."
+            )
+        at = argv.index("--dist-init-addr")
+        argv = argv[:at] + argv[at + 2 :]  # SGLang refuses an address without a host
     return [*argv, "--use-ray"] if order.use_ray else argv
 
 
@@ -173,7 +166,7 @@ def _router(order: Order, python: Path, ports: list[int]) -> partial[Launch]:
     workers = [f"http://127.0.0.1:{port}" for port in ports[:-1]]
     return partial(
         router, workers, python, Path.cwd(), host=order.host, port=order.port, metrics_port=ports[-1],
-        api_key=order.api_key,
+        api_key=order.api_key, drain_s=order.drain_s,
     )  # fmt: skip
 
 

@@ -8,12 +8,27 @@ from backend.planner.plan import NodeCommand
 from backend.supervisor.launch import Launch, launch, option
 
 READY, METRICS = "/readiness", "/engine_metrics"
-GRACE_S = 60
 POLICY = "cache_aware"
+LEFT_OUT = (
+    *("--cb-failure-threshold", "3", "--cb-timeout-duration-secs", "5", "--cb-success-threshold", "1"),
+    *("--health-check-endpoint", "/ready", "--health-check-interval-secs", "10"),
+)
+"""A copy that fell is left out within one request's five attempts and tried again after 5 s; as the router comes, that
+takes ten failures, and requests whose prefix it held fail meanwhile. Its ``/health`` would be slow where it is busy."""
+ENDS_S = 5.0
+"""How long it may take after its last request."""
 
 
 def router(
-    workers: list[str], python: Path, folder: Path, *, host: str, port: int, metrics_port: int, api_key: str = ""
+    workers: list[str],
+    python: Path,
+    folder: Path,
+    *,
+    host: str,
+    port: int,
+    metrics_port: int,
+    api_key: str = "",
+    drain_s: float = 60.0,
 ) -> Launch:
     """The router's launch. ``workers`` are roots such as http://10.0.0.2:30000; all want the same key.
 
@@ -23,8 +38,10 @@ def router(
     words = ["python", "-m", "sglang_router.launch_router", "--host", host, "--port", str(port), "--policy", POLICY]
     words += ["--prometheus-host", "127.0.0.1", "--prometheus-port", str(metrics_port)]
     words += ["--worker-startup-timeout-secs", "600", "--request-timeout-secs", "86400"]
-    words += ["--shutdown-grace-period-secs", str(GRACE_S), "--worker-urls", *workers]
-    plain = launch(NodeCommand(rank=0, argv=words), python, folder, api_key=api_key, drain_s=GRACE_S + 5.0)
+    words += ["--log-level", "warn"]  # at "info" it writes two lines for every request, the control's own too
+    words += LEFT_OUT
+    words += ["--shutdown-grace-period-secs", str(max(1, round(drain_s))), "--worker-urls", *workers]
+    plain = launch(NodeCommand(rank=0, argv=words), python, folder, api_key=api_key, drain_s=drain_s + ENDS_S)
     return plain.at(READY, METRICS)
 
 

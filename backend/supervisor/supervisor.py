@@ -26,8 +26,8 @@ from backend.supervisor.state import FOLLOWS, Backoff, Fault, State, Status
 
 log = logging.getLogger("backend.supervisor")
 ASK_EVERY_S, ASK_FOR_S = 0.25, 5.0
-JOINED = "max_total_num_tokens="
-"""What a node that does not answer HTTP says when its part of the model is loaded."""
+JOINED = "Dummy health check server started"
+"""What a node of another rank than 0 says when its part of the model is loaded: it answers nothing but its health."""
 STATUS_FILE, LOG_FILE, LOCK_FILE = "status.json", "sglang.log", "supervisor.lock"
 
 
@@ -309,7 +309,7 @@ def _alone(folder: Path) -> TextIO:
 
 async def _cleaned(process: Process, following: asyncio.Task[None]) -> None:
     """Nothing of a run is left afterwards, and all that it said has been read."""
-    await end_all(process.mark, process.id)  # who still holds the pipe would keep us reading for ever
+    await process.clear()  # who still holds the pipe would keep us reading for ever
     await following
 
 

@@ -40,6 +40,10 @@ def test_metrics_are_summed_over_their_labels_and_other_programs_metrics_left_ou
     assert told.cache_hit_rate == 0.25
 
 
+def test_the_router_of_sglang_passes_on_the_same_metrics_by_names_of_its_own() -> None:
+    assert totals(TEXT.replace("sglang:", "sglang_")) == totals(TEXT)
+
+
 def test_rates_come_from_the_totals_between_two_moments_and_never_from_an_engine_that_began_anew() -> None:
     before = Figures(at=90.0, prompt_tokens=500, generated_tokens=100)
     told = figures(totals(TEXT), 100.0, before)
@@ -65,6 +69,19 @@ def test_the_history_keeps_a_day_in_bounded_memory_and_the_last_minutes_fine() -
     last = day * FINE_S
     assert len([at for at in times if at > last - FINE_FOR_S]) >= FINE_FOR_S / FINE_S - 1
     assert history.since(times[-2]) == [kept[-1]]
+
+
+def test_a_clock_that_is_set_back_stops_no_chart() -> None:
+    history = History()
+    for step in range(2000):
+        history.put(Figures(at=10_000 + step * FINE_S))
+    seen = history.since(0)[-1].at
+    for step in range(600):
+        history.put(Figures(at=seen - 3600 + step * FINE_S))
+        assert [one.at for one in history.since(seen)][-1] == seen - 3600 + step * FINE_S
+    times = [one.at for one in history.since(0)]
+    assert times == sorted(set(times)), "in order, none twice"
+    assert times[-1] - times[0] > 1000, "what was before is kept"
 
 
 def test_gpus_are_read_from_what_the_driver_prints_and_broken_lines_left_out() -> None:

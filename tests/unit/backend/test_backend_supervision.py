@@ -147,6 +147,12 @@ def test_the_router_knows_all_workers(tmp_path: Path) -> None:
     assert made.ready_path == "/readiness"
 
 
+def test_the_router_waits_for_requests_as_long_as_it_is_told_and_is_waited_for_longer(tmp_path: Path) -> None:
+    made = router(["http://a:1"], Path("/p"), tmp_path, host="::1", port=9, metrics_port=10, drain_s=7.0)
+    assert option(list(made.argv), "--shutdown-grace-period-secs") == "7"
+    assert made.drain_s > 7
+
+
 def test_the_log_is_its_owners_alone_also_after_it_was_begun_anew(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "engine.log")
     journal.write("one")
