@@ -193,7 +193,8 @@ def json_of_a_schema_is_given(to: Target) -> None:
             model=to.model, messages=ask("PERSON"), response_format=form, max_tokens=400, extra_body=INSTANT
         )
     if to.played or made.choices[0].finish_reason == "stop":
-        found = json.loads(made.choices[0].message.content or "")
+        # SGLang's grammar lets control characters through in a string of limited length, which JSON wants escaped.
+        found = json.loads(made.choices[0].message.content or "", strict=to.played)
         assert set(found) == {"name", "age"}
         assert 0 <= found["age"] <= 150
 
@@ -210,6 +211,12 @@ def an_image_is_seen(to: Target) -> None:
             model=to.model, messages=[{"role": "user", "content": parts}], max_tokens=16, temperature=0,
             extra_body=INSTANT,
         )  # fmt: skip
+        without = client.chat.completions.create(
+            model=to.model, messages=ask("PICTURE"), max_tokens=1, temperature=0, extra_body=INSTANT
+        )
+    assert made.usage is not None
+    assert without.usage is not None
+    assert made.usage.prompt_tokens > without.usage.prompt_tokens  # its patches are read
     if to.played:
         assert made.choices[0].message.content == "A red square."
 

@@ -101,13 +101,13 @@ def sglang_python() -> Path:
 
 @pytest.fixture(scope="session")
 def sglang_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny checkpoint with INT4 experts, the same for all workers of a run."""
+    """A tiny checkpoint with INT4 experts that sees, the same for all workers of a run."""
     from backend.tiny import make  # torch, only where it is needed
 
     folder = _shared(tmp_path_factory) / "checkpoint"
     with _alone(folder):
         if not (folder / "model.safetensors.index.json").exists():
-            make(folder, architecture="DeepseekV3ForCausalLM", int4=True, seed=11)
+            make(folder, architecture="KimiK25ForConditionalGeneration", int4=True, seed=11)
     return folder
 
 
