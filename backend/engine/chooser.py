@@ -22,7 +22,7 @@ class Chooser:
         self.sampling = sampling
         self.matcher = matcher
         self.fault = ""
-        self._random = Random(sampling.seed)
+        self._random = Random(None if sampling.seed is None else sampling.seed % 2**64)  # it takes -1 for 1
         self._said: Counter[int] = Counter()
 
     @property
@@ -34,6 +34,12 @@ class Chooser:
     def cuts(self) -> bool:
         """Whether only the most likely tokens may be chosen."""
         return self.sampling.top_k > 0 or self.sampling.top_p < 1
+
+    @property
+    def trouble(self) -> str:
+        """What the grammar's library says is wrong, without the dump of its state that follows."""
+        error = "" if self.matcher is None else self.matcher.get_error()
+        return error.partition("\n")[0][:300]
 
     def penalties(self) -> dict[int, float]:
         """What to take off the logits of the tokens that were said already (as OpenAI defines the two penalties)."""
@@ -53,5 +59,5 @@ class Chooser:
         if self.matcher is None:
             return False
         if not self.matcher.consume_token(token):
-            self.fault = f"The grammar cannot be followed any further: {self.matcher.get_error()[:300]}"
+            self.fault = f"The grammar cannot be followed any further: {self.trouble}"
         return self.matcher.is_stopped()

@@ -1,12 +1,14 @@
 """The engine: one thread that runs the model step by step, and the asyncio side that asks it for answers.
 
-The two sides meet in three places only: the inbox (under ``_wake``), the table of open channels (under ``_wake``), and
-the events that the thread hands to the loop, one call a step. While there is nothing to do the thread sleeps.
+The two sides meet in few places only: the inbox and the wishes to flush the cache (under ``_wake``), the table of open
+channels (under ``_wake``), and the events that the thread hands to the loop, one call a step. While there is nothing to
+do the thread sleeps.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -66,6 +68,7 @@ class Engine:
         self._wake = threading.Condition()
         self._inbox: deque[tuple[Channel, _Message]] = deque()
         self._channels: dict[str, Channel] = {}
+        self._flushes: list[Future[bool]] = []
         self._prompt_tokens = 0
         self._stopping = False
         self._refusing = "The engine has not been started."
@@ -103,6 +106,23 @@ class Engine:
             self._wake.notify()
         await asyncio.to_thread(self._thread.join)
         self._compiler.shutdown(wait=False, cancel_futures=True)
+
+    async def flush(self, wait_seconds: float = 0.0) -> bool:
+        """Forget every prefix in the cache; False, and nothing done, if requests run or wait after ``wait_seconds``.
+
+        Raises EngineStopped.
+        """
+        if wait_seconds > 0 and self._channels:
+            self._empty.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), wait_seconds)
+        done: Future[bool] = Future()
+        with self._wake:
+            if self._refusing:
+                raise EngineStopped(self._refusing)
+            self._flushes.append(done)
+            self._wake.notify()
+        return await asyncio.wrap_future(done)
 
     def submit(self, request: Request) -> Stream:
         """Ask for an answer. On the loop of ``start``.
@@ -199,7 +219,7 @@ class Engine:
         return not self._stopping
 
     def _called(self) -> bool:
-        return bool(self._inbox) or self._stopping or self._scheduler.busy
+        return bool(self._inbox or self._flushes) or self._stopping or self._scheduler.busy
 
     def _audit(self) -> None:
         try:
@@ -213,21 +233,39 @@ class Engine:
         if self._scheduler.busy:
             sent += self._step()
         self._send(sent)
+        if self._flushes:
+            self._flush()
         if self._failures >= self._limits.failures:
             raise _BrokenDown(f"The engine stopped after {self._failures} failed steps in a row; its log says why.")
 
+    def _flush(self) -> None:
+        """What is being asked for is not forgotten; nor is anything else then, as SGLang has it."""
+        with self._wake:
+            wishes, idle = list(self._flushes), not self._channels
+        if idle:
+            self._scheduler.cache.forget()
+            self._stats = self._tell_stats(0.0, "")
+        with self._wake:
+            del self._flushes[: len(wishes)]
+        for wish in wishes:
+            if wish.set_running_or_notify_cancel():
+                wish.set_result(idle)
+
     def _take_in(self) -> list[_Sent]:
         sent: list[_Sent] = []
+        over: set[Channel] = set()  # its end is on its way: what else came for it meanwhile comes to nothing
         while self._inbox:
             channel, message = self._inbox.popleft()
-            if channel.closed:
+            if channel.closed or channel in over:
                 continue
             if isinstance(message, Sequence):
                 channel.sequence = message
                 self._scheduler.add(message)
             elif isinstance(message, RequestRefused):
+                over.add(channel)
                 sent.append((channel, message))
             elif channel.sequence is None:
+                over.add(channel)
                 self._scheduler.counters.aborted += 1
                 sent.append((channel, Finish("abort", 0)))
             else:
@@ -270,7 +308,7 @@ class Engine:
         with self._wake:
             for channel, event in sent:
                 if isinstance(event, Finish | RequestRefused) and not channel.closed:
-                    channel.closed = True
+                    channel.close()
                     del self._channels[channel.request.id]
                     self._prompt_tokens -= len(channel.request.prompt)
         tokens = sum(isinstance(event, Token) for _, event in sent)
@@ -300,6 +338,7 @@ class Engine:
         with self._wake:
             self._refusing = error or self._refusing or "The engine has stopped."
             left = list(self._channels.values())
+            wishes, self._flushes = self._flushes, []
         finish: list[_Sent] = []
         for channel in left:
             count = channel.sequence.generated if channel.sequence else 0
@@ -309,6 +348,9 @@ class Engine:
         counters.aborted += 0 if error else len(left)
         self._scheduler.start_over()
         self._send(finish, error)
+        for wish in wishes:
+            if wish.set_running_or_notify_cancel():
+                wish.set_exception(EngineStopped(self._refusing))
 
     def _tell_stats(self, speed: float, error: str) -> Stats:
         scheduler = self._scheduler

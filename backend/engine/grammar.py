@@ -55,6 +55,8 @@ def allowed(matchers: Sequence[LLMatcher], vocab_size: int) -> Tensor:
     rows = []
     for matcher in matchers:
         packed = b"" if matcher.is_error() else matcher.compute_bitmask()
+        if matcher.is_error():  # it ran out of its bounds over this mask, which then allows the end of half an answer
+            packed = b""
         row = torch.zeros(vocab_size, dtype=torch.bool)
         if packed:
             words = torch.frombuffer(bytearray(packed), dtype=torch.uint8)

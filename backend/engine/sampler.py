@@ -83,8 +83,7 @@ def _fault(logits: Tensor, chooser: Chooser) -> str:
         return (
             "The model's output is not a number: the checkpoint may be damaged, or its numbers too large for its type."
         )
-    error = "" if chooser.matcher is None else chooser.matcher.get_error()[:300]
-    return f"The grammar allows none of the model's tokens. {error}".strip()
+    return f"The grammar allows none of the model's tokens. {chooser.trouble}".strip()
 
 
 def _heated(logits: Tensor, choosers: Sequence[Chooser]) -> Tensor:

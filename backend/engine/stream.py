@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 from backend.engine.request import Event, Finish, Request
 from backend.engine.sequence import Sequence
@@ -19,7 +20,7 @@ class Channel:
         self.sequence: Sequence | None = None
         """None while its grammar is being compiled. The engine's thread sets it."""
         self.closed = False
-        """Whether its last event has been sent. The engine's thread sets it."""
+        """Whether its last event has been sent. The engine's thread closes it."""
         self.arrived = arrived
         self.entered: float | None = None
         """When it first ran."""
@@ -28,6 +29,12 @@ class Channel:
         self.events: deque[Event | RequestRefused] = deque()
         """For the consumer. Never longer than the answer is."""
         self.filled = asyncio.Event()
+
+    def close(self) -> None:
+        """Its last event has been sent. What takes much memory goes, however long somebody may still hold this."""
+        self.closed = True
+        self.sequence = None
+        self.request = replace(self.request, images=())
 
     def put(self, event: Event | RequestRefused) -> None:
         """For the consumer; on its loop."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -50,14 +52,11 @@ class ReadImage:
 def read_image(data: bytes, vision: VisionConfig) -> ReadImage:
     """The image in ``data``, the first one if it moves. Raises RequestRefused (400) for a broken or too large one."""
     image = _decoded(data)
-    width, height = _shrunk(image.size, vision.patch_size)
+    patch = vision.patch_size
+    width, height = _shrunk(image.size, patch)
+    down, across = _grid((width, height), vision)
     if (width, height) != image.size:
         image = image.resize((width, height), Image.Resampling.BICUBIC)
-    patch = vision.patch_size
-    down, across = (
-        -(-length // (patch * merged)) * merged
-        for length, merged in zip((height, width), vision.merge_kernel_size, strict=True)
-    )
     padded = np.zeros((down * patch, across * patch, 3), dtype=np.uint8)
     padded[:height, :width] = np.asarray(image)
     digest = hashlib.sha256(f"{down} {across} ".encode() + padded.tobytes()).digest()
@@ -67,14 +66,34 @@ def read_image(data: bytes, vision: VisionConfig) -> ReadImage:
     return ReadImage(torch.from_numpy(np.ascontiguousarray(cut)), (down, across), digest, length)
 
 
+def grid_of(data: bytes, vision: VisionConfig) -> tuple[int, int]:
+    """Patches down and across that ``read_image`` will make of ``data``, which is not unpacked for it.
+
+    Raises RequestRefused (400) for what is no image, or too large a one.
+    """
+    with _reading():
+        return _grid(_shrunk(_opened(data).size, vision.patch_size), vision)
+
+
 def _decoded(data: bytes) -> Image.Image:
     """RGB. The size is looked at before anything is unpacked, so a small file cannot fill the memory."""
+    with _reading():
+        return _opened(data).convert("RGB")
+
+
+def _opened(data: bytes) -> Image.Image:
     if len(data) > MOST_BYTES:
         raise RequestRefused(f"An image of {len(data)} bytes; at most {MOST_BYTES} are taken.", "Send a smaller one.")
+    image = Image.open(io.BytesIO(data), formats=FORMATS)
+    _check_size(image)
+    return image
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Whatever goes wrong with an image is told as a refusal."""
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
-        _check_size(image)
-        return image.convert("RGB")
+        yield
     except RequestRefused:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as bomb:
@@ -90,6 +109,16 @@ def _check_size(image: Image.Image) -> None:
         raise RequestRefused(
             f"An image of {width} by {height} pixels; at most {MOST_PIXELS} pixels are taken.", "Send another one."
         )
+
+
+def _grid(size: tuple[int, int], vision: VisionConfig) -> tuple[int, int]:
+    """Patches down and across of an image of ``size``, width and height, padded to whole pairs."""
+    width, height = size
+    down, across = (
+        -(-length // (vision.patch_size * merged)) * merged
+        for length, merged in zip((height, width), vision.merge_kernel_size, strict=True)
+    )
+    return down, across
 
 
 def _shrunk(size: tuple[int, int], patch: int) -> tuple[int, int]:

@@ -77,4 +77,6 @@ def test_a_grammar_needs_a_tokenizer_and_an_end():
         _check(grammar="x")
     with pytest.raises(RequestRefused, match="11 bytes; 10 are allowed"):
         _check(grammar="x" * 11, grammars=True, limits=Limits(grammar_bytes=10))
-    assert _check(grammar="x", grammars=True) == 97
+    with pytest.raises(RequestRefused, match="12 bytes"):
+        _check(grammar="é" * 6, grammars=True, limits=Limits(grammar_bytes=11))
+    assert _check(grammar="x" * 11, grammars=True, limits=Limits(grammar_bytes=11)) == 97

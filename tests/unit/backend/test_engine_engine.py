@@ -1,69 +1,20 @@
 """The engine as its users see it: streams that end, whatever happens to the model, the consumer or the engine."""
 
 import asyncio
-import contextlib
 import gc
 import re
 import threading
 from collections import Counter
 
 import pytest
+from engine_asking import SHAPE, Gate, ask, everything, running, tokens, until
 from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
 
 from backend.engine import engine as engine_module
-from backend.engine.engine import Engine
 from backend.engine.limits import Limits
-from backend.engine.request import Finish, Prefilled, Request, Sampling, Token
+from backend.engine.request import Finish, Prefilled, Request, Sampling
 from backend.engine.testing import HashModel, alone
 from backend.errors import ContextTooLong, EngineStopped, QueueFull, RequestRefused
-
-SHAPE = {"context_length": 512, "page_size": 4, "page_count": 400}
-
-
-def ask(name="r", prompt=(1, 2, 3), *, client="", most=5, **sampling):
-    return Request(name, tuple(prompt), Sampling(max_tokens=most, temperature=0, **sampling), (), client)
-
-
-@contextlib.asynccontextmanager
-async def running(model=None, limits=None, **given):
-    engine = Engine(model or HashModel(**SHAPE), limits, **given)
-    await engine.start()
-    try:
-        yield engine
-    finally:
-        await engine.stop()
-
-
-async def everything(stream):
-    async with asyncio.timeout(30):
-        return [event async for event in stream]
-
-
-def tokens(events):
-    return [event.id for event in events if isinstance(event, Token)]
-
-
-class Gate:
-    """Holds a model before its passes until it is opened; ``reached`` counts how often it was held."""
-
-    def __init__(self, fail=None):
-        self.open = threading.Event()
-        self.reached = threading.Semaphore(0)
-        self.fail = fail or (lambda pieces: None)
-
-    def __call__(self, pieces):
-        self.reached.release()
-        assert self.open.wait(30)
-        self.fail(pieces)
-
-    async def held(self):
-        assert await asyncio.to_thread(self.reached.acquire, timeout=30)
-
-
-async def until(condition):
-    async with asyncio.timeout(30):
-        while not condition():
-            await asyncio.sleep(0.001)
 
 
 async def test_an_answer_comes_as_prefilled_tokens_finish():
@@ -163,6 +114,15 @@ async def test_the_queue_is_bounded_by_requests_and_by_tokens(limits, fits):
         gate.open.set()
         await asyncio.gather(*map(everything, streams))
         assert tokens(await everything(engine.submit(ask("more", [9] * 50))))
+        gate.open.clear()
+        again = [engine.submit(ask(str(n), [n] * 50)) for n in range(fits)]  # what has ended takes no room
+        gate.open.set()
+        await asyncio.gather(*map(everything, again))
+
+
+async def test_a_prompt_that_nobody_waits_beside_is_taken_however_long():
+    async with running(limits=Limits(max_queued_tokens=10)) as engine:
+        assert tokens(await everything(engine.submit(ask(prompt=[1] * 50))))
 
 
 async def test_what_can_never_be_served_is_refused_at_once():
@@ -207,7 +167,7 @@ async def test_a_model_that_always_fails_stops_the_engine_which_says_so():
         answers = await asyncio.gather(*map(everything, streams))
         assert {events[-1].reason for events in answers} == {"error"}
         assert all(events[-1].error for events in answers)
-        assert "failed steps in a row" in engine.stats().error
+        assert "after 2 failed steps in a row" in engine.stats().error
         assert engine.stats().failed == 9
         with pytest.raises(EngineStopped, match="failed steps in a row") as stopped:
             engine.submit(ask())
@@ -224,44 +184,6 @@ async def test_a_fault_of_the_scheduler_itself_leaves_nobody_waiting(monkeypatch
         answers = await asyncio.gather(*map(everything, streams))
         assert all(events[-1].reason == "error" and "stands still" in events[-1].error for events in answers)
         assert "stands still" in engine.stats().error
-
-
-async def test_stop_aborts_what_is_there_and_refuses_what_comes():
-    gate = Gate()
-    engine = Engine(HashModel(before=gate, **SHAPE), Limits(max_running=2))
-    with pytest.raises(EngineStopped, match="not been started"):
-        engine.submit(ask())
-    await engine.start()
-    streams = [engine.submit(ask(str(n), most=400)) for n in range(5)]
-    await gate.held()
-    gate.open.set()
-    await engine.stop()
-    assert {(await everything(stream))[-1].reason for stream in streams} == {"abort"}
-    with pytest.raises(EngineStopped):
-        engine.submit(ask())
-    await engine.stop()
-    assert engine.stats().waiting == engine.stats().running == 0
-
-
-async def test_stop_can_wait_for_what_is_there():
-    engine = Engine(HashModel(**SHAPE))
-    await engine.start()
-    streams = [engine.submit(ask(str(n), most=50)) for n in range(5)]
-    await engine.stop(drain_seconds=30)
-    assert {(await everything(stream))[-1].reason for stream in streams} == {"length"}
-
-
-async def test_waiting_for_what_is_there_has_an_end():
-    gate = Gate()
-    engine = Engine(HashModel(before=gate, **SHAPE))
-    await engine.start()
-    stream = engine.submit(ask(most=400))
-    await gate.held()
-    stopping = asyncio.create_task(engine.stop(drain_seconds=0.01))
-    await until(lambda: engine._stopping)
-    gate.open.set()
-    await stopping
-    assert (await everything(stream))[-1].reason == "abort"
 
 
 class Letters:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
 
+from backend.engine import grammar as grammar_module
 from backend.engine import sampler
 from backend.engine.chooser import Chooser
 from backend.engine.grammar import Grammars, allowed
@@ -133,3 +134,28 @@ def test_a_token_against_the_grammar_is_a_fault():
     chooser = Chooser(Sampling(), Grammars(tokenizer()).matcher(_schema(OBJECT)))
     assert chooser.accept(ord("x"))
     assert "grammar" in chooser.fault
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_grammar_that_grows_too_large_on_the_way_is_a_fault_and_not_the_end_of_the_answer(seed, monkeypatch):
+    monkeypatch.setattr(grammar_module, "LEXER_STATES", 200)
+    made = Grammars(tokenizer()).matcher(LLMatcher.grammar_from_regex("(a|b)*a(a|b){12}c"))
+    chooser, dice = Chooser(Sampling(temperature=0), made), torch.Generator().manual_seed(seed)
+    for _ in range(300):
+        logits = torch.full((1, 300), -9.0)
+        logits[0, [ord("a"), ord("b")]] = torch.rand(2, generator=dice)
+        (token,) = sampler.choose(logits, [chooser])
+        if chooser.fault:
+            break
+        assert not chooser.accept(token.id), "half an answer is taken for a whole one"
+    assert "too many states" in chooser.fault
+    assert "\n" not in chooser.fault
+
+
+def test_the_grammars_that_were_used_last_are_kept(monkeypatch):
+    monkeypatch.setattr(grammar_module, "KEPT", 2)
+    grammars = Grammars(tokenizer())
+    one, two, three = (LLMatcher.grammar_from_regex(text) for text in ("a+", "b+", "c+"))
+    for grammar in (one, two, one, three):
+        grammars.matcher(grammar)
+    assert list(grammars._compiled) == [one, three]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from engine_model_kit import apart, checkpoint, loaded, one_by_one, pages, promp
 
 from backend.engine.model import compiler
 from backend.engine.request import Piece
+from backend.testing.reference import reference
 
 CASES = [("k2_heads", False), ("k2_heads", True), ("grouped", False), ("grouped", True)]
 cases = pytest.mark.parametrize(("shape", "int4"), CASES)
@@ -109,3 +112,21 @@ def test_a_kimi_checkpoints_language_model_is_the_same_model(way: str, monkeypat
     deepseek = loaded(monkeypatch, way, checkpoint("default", True))
     tokens = prompt(40)
     assert torch.equal(whole(kimi, tokens), whole(deepseek, tokens))
+
+
+@ways
+def test_an_odd_epsilon_is_that_of_the_norms_between_layers_and_not_of_those_inside_attention(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As DeepSeek-V3's own code and transformers have it. Real checkpoints say 1e-6 or 1e-5, where neither shows."""
+    folder = tmp_path / "odd"
+    shutil.copytree(checkpoint("k2_heads", False), folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"rms_norm_eps": 0.3}))
+    tokens = prompt(24)
+    with torch.inference_mode():
+        exact = reference(folder, torch.float32)(torch.tensor([list(tokens)])).logits[0].float()
+    model = loaded(monkeypatch, way, folder, torch.float32)
+    for logits in (one_by_one(model, tokens), whole(model, tokens)):
+        assert apart(logits, exact).max() < (1e-4 if way == "compiled" else 0.15)
+    assert apart(told("k2_heads", False, tokens), exact).min() > 0.15, "the epsilon changes nothing"

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from random import Random
 
 import pytest
 import torch
@@ -56,13 +57,47 @@ def _limited(sampling):
 
 @pytest.mark.parametrize(
     "rules",
-    [{"top_k": 2}, {"top_p": 0.7}, {"min_p": 0.2}, {"top_k": 3, "top_p": 0.95, "min_p": 0.2}, {"top_p": 1e-9}],
+    [
+        {"top_k": 2},
+        {"top_k": 3},
+        {"top_p": 0.7},
+        {"top_p": 0.93},
+        {"min_p": 0.2},
+        {"top_k": 3, "top_p": 0.95, "min_p": 0.2},
+        {"top_p": 1e-9},
+    ],
     ids=str,
 )
 @pytest.mark.parametrize("candidates", [1024, 2])
 def test_limits_cut_off_the_unlikely(rules, candidates, monkeypatch):
     monkeypatch.setattr(sampler, "CANDIDATES", candidates)
     _assert_like(_frequencies(LOGITS, **rules), _limited(Sampling(**rules)))
+
+
+@pytest.mark.parametrize(
+    ("rules", "kept"),
+    [({"top_p": 0.5}, 2), ({"top_k": 3}, 3), ({"min_p": 1.0}, 4), ({"min_p": 1.0, "top_k": 4}, 4)],
+    ids=str,
+)
+def test_a_limit_that_is_met_exactly_is_met(rules, kept):
+    even = torch.zeros(1, 4)
+    assert sum(share > 0 for share in _frequencies(even, count=400, **rules)) == kept
+
+
+def test_a_temperature_is_low_only_where_it_is_next_to_nothing():
+    _assert_like(_frequencies(torch.tensor([[0.0, -1e-4]]), temperature=1e-4), [0.731, 0.269])
+
+
+@pytest.mark.parametrize(
+    ("rules", "throws"), [({}, 3), ({"top_p": 0.9}, 3), ({"top_k": 2}, 3), ({"temperature": 0}, 0)]
+)
+def test_each_token_that_is_drawn_is_one_throw_of_the_seeds_dice(rules, throws):
+    chooser, dice = Chooser(Sampling(seed=5, **rules)), Random(5)
+    for _ in range(3):
+        sampler.choose(LOGITS, [chooser])
+    for _ in range(throws):
+        dice.random()
+    assert chooser.draw() == dice.random()
 
 
 def _sampling():
@@ -108,6 +143,23 @@ def test_penalties_are_taken_off_what_was_said():
         chooser.accept(said[-1])
     # 2; 2 - 1.1 against 1; 1 - 1.1 against 0.9; 0.9 - 0.5 against 0.
     assert said == [0, 1, 0, 0]
+
+
+def test_presence_counts_once_and_frequency_each_time():
+    chooser = Chooser(Sampling(presence_penalty=0.6, frequency_penalty=0.5))
+    for token in (0, 2, 0, 0):
+        chooser.accept(token)
+    assert chooser.penalties() == {0: pytest.approx(0.6 + 3 * 0.5), 2: pytest.approx(0.6 + 0.5)}
+    rows = torch.cat([LOGITS, LOGITS])
+    told = sampler.choose(
+        rows, [Chooser(Sampling(temperature=0)), Chooser(Sampling(temperature=0, presence_penalty=2))]
+    )
+    assert [token.id for token in told] == [0, 0]
+
+
+def test_no_most_likely_ones_are_still_a_log_probability():
+    (token,) = sampler.choose(LOGITS, [Chooser(Sampling(temperature=0, logprobs=0))])
+    assert (token.logprob, token.top) == (pytest.approx(torch.log_softmax(LOGITS[0], 0)[0].item()), ())
 
 
 def test_log_probabilities_are_the_models_own():

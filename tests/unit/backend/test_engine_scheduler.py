@@ -279,7 +279,20 @@ def test_a_stop_token_ends_the_answer_and_is_its_last():
     assert play.log[-1][2] == Finish("stop", expected.index(stop) + 1)
 
 
-@pytest.mark.parametrize("limits", [{"step_tokens": 64}, {"max_running": 0}, {"reserve_tokens": -1}, {"max_queued": 0}])
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"step_tokens": 64},
+        {"max_running": 0},
+        {"reserve_tokens": -1},
+        {"max_queued": 0},
+        {"max_queued_tokens": 0},
+        {"logit_bytes": 0},
+        {"failures": 0},
+        {"grammar_bytes": 0},
+    ],
+    ids=str,
+)
 def test_limits_under_which_something_would_never_move_are_refused(limits):
     with pytest.raises(ValueError, match=next(iter(limits))):
         Limits(**limits)
