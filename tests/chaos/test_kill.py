@@ -44,6 +44,7 @@ def test_whatever_is_killed_nothing_acknowledged_is_lost_or_doubled_and_the_grou
 def _live_through(tmp_path: Path, rng: random.Random) -> None:
     enough = tmp_path / "enough"
     home = tmp_path / "home"
+    others = set(psutil.Process().children(recursive=True))  # servers that other tests of this run keep
     server = ServerProcess(home, pages=False, env=ENV)
     with chaos_model(enough) as base_url, server:
         witness = Witness(server)
@@ -63,6 +64,8 @@ def _live_through(tmp_path: Path, rng: random.Random) -> None:
         server.stop()
     asyncio.run(_audit(home, witness))
     _look_at_the_logs(home / "work" / witness.group)
+    left = set(psutil.Process().children(recursive=True)) - others
+    assert not [process for process in left if process.is_running()]
 
 
 def _found(witness: Witness, base_url: str) -> str:
@@ -129,4 +132,3 @@ def _look_at_the_logs(work: Path) -> None:
     logs = [path.read_text().splitlines() for path in sorted(work.glob("agents/*/log.txt"))]
     assert len(logs) == WORKERS
     assert [log for log in logs if len(set(log)) != len(log)] == []
-    assert not [process for process in psutil.Process().children(recursive=True) if process.is_running()]

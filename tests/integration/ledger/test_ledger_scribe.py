@@ -110,8 +110,9 @@ async def test_a_batch_that_was_committed_before_it_died_is_not_written_again(le
     )
     await store.write(batch)
     assert store.pid is not None
-    os.kill(store.pid, signal.SIGKILL)
-    await ended(psutil.Process(store.pid))
+    scribe = psutil.Process(store.pid)
+    scribe.kill()
+    await ended(scribe)
     await store.write(batch)  # written again, it would break the table's key
     await store.close()
 
