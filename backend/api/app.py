@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from backend import __version__
 from backend.api import anthropic_messages, chat, completions, faults, generate, metrics
 from backend.api.anthropic_shapes import CountBody, MessagesBody
-from backend.api.connection import ClientGone
+from backend.api.connection import ClientGone, while_connected
 from backend.api.doors import LARGEST_BODY, Doors
 from backend.api.generate_shapes import AbortBody, GenerateBody
 from backend.api.health import generates
 from backend.api.host import Host
+from backend.api.room import Room
 from backend.api.service import Service
 from backend.api.shapes import ChatBody, CompletionBody
 
 LONGEST_CLIENT = 200  # characters
+LONGEST_WAIT_S = 3600
 _CLIENT_GONE = 499  # nobody reads it; nginx's number for the log
 
 
-def build(host: Host, *, api_key: str = "", largest_body: int = LARGEST_BODY) -> FastAPI:
+def build(host: Host, *, api_key: str = "", largest_body: int = LARGEST_BODY, bodies: Room | None = None) -> FastAPI:
     """The application that serves what ``host`` has. ``api_key`` "" lets everybody ask."""
     app = FastAPI(title="Backend engine", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.host = host
@@ -30,7 +32,7 @@ def build(host: Host, *, api_key: str = "", largest_body: int = LARGEST_BODY) ->
     app.add_exception_handler(ClientGone, _gone)
     app.include_router(_completions)
     app.include_router(_state)
-    app.add_middleware(Doors, api_key=api_key, largest_body=largest_body)
+    app.add_middleware(Doors, api_key=api_key, largest_body=largest_body, room=bodies)
     return app
 
 
@@ -44,6 +46,7 @@ def _service(request: Request) -> Service:
 
 
 Ready = Annotated[Service, Depends(_service)]
+Timeout = Annotated[float, Query(ge=0, le=LONGEST_WAIT_S, allow_inf_nan=False)]
 _completions, _state = APIRouter(), APIRouter()
 
 
@@ -84,6 +87,12 @@ async def native(body: GenerateBody, request: Request, service: Ready) -> Respon
 @_completions.post("/abort_request")
 async def abort_request(body: AbortBody, service: Ready) -> dict[str, int]:
     return {"aborted": service.abort(body.rid, everything=body.abort_all)}
+
+
+@_completions.api_route("/flush_cache", methods=["GET", "POST"])
+async def flush_cache(request: Request, service: Ready, timeout: Timeout = 0.0) -> Response:
+    await while_connected(request, service.flush(timeout))
+    return Response("Cache flushed.\n", media_type="text/plain")
 
 
 # --- state -------------------------------------------------------------------------------------------------

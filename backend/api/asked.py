@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from backend.engine.request import ImageSpan, Request, Sampling
 from backend.errors import ContextTooLong, RequestRefused
@@ -14,15 +14,20 @@ MOST_CHOICES = 16
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """``choices`` answers to one prompt. ``id`` is what the request can be aborted by."""
+    """``choices`` answers to one prompt. ``id`` is what the request can be aborted by.
+
+    ``images`` are emptied once the engine has them: it lets go of them when it needs them no more.
+    """
 
     id: str
     prompt: Sequence[int]
     sampling: Sampling
     manner: Manner
-    images: tuple[ImageSpan, ...] = ()
+    images: list[ImageSpan] = field(default_factory=list)
     client: str = ""
     choices: int = 1
+    body: str = ""
+    """The id of the body that this is one prompt of, where it has several: all of them can be aborted by it."""
 
     def requests(self) -> list[Request]:
         """One for each choice; seeds count up, or all of them would say the same."""
@@ -32,7 +37,7 @@ class Asked:
         seed = self.sampling.seed
         sampling = self.sampling if seed is None else replace(self.sampling, seed=seed + number)
         own = self.id if self.choices == 1 else f"{self.id}-{number}"
-        return Request(own, tuple(self.prompt), sampling, self.images, self.client)
+        return Request(own, tuple(self.prompt), sampling, tuple(self.images), self.client)
 
 
 def check_length(tokens: int, most_new: int | None, context: int) -> None:

@@ -41,6 +41,7 @@ async def asked_by_chat(service: Service, body: ChatBody, client: str) -> Asked:
         tools=[tool.function.name for tool in offered] or None,
         stops=checked(body.stop),
         shown=not body.skip_special_tokens,
+        single=body.parallel_tool_calls is False,
     )
     sampling = sampling_of(
         body,
@@ -50,7 +51,7 @@ async def asked_by_chat(service: Service, body: ChatBody, client: str) -> Asked:
         grammar=grammar,
     )
     own_id = service.new_id("chatcmpl-", body.rid)
-    return Asked(own_id, made.tokens, sampling, manner, made.images, client, body.n or 1)
+    return Asked(own_id, made.tokens, sampling, manner, list(made.images), client, body.n or 1)
 
 
 def variables_of(body: ChatBody) -> dict[str, Any]:

@@ -65,7 +65,7 @@ class Choice:
     prefilled: Prefilled | None = None
     output: list[Token] = field(default_factory=list)
     cut: bool = False
-    """Whether a stop string ended it before the engine would have."""
+    """Whether a stop string or a second call ended it before the engine would have."""
 
     @property
     def cached_tokens(self) -> int:
@@ -86,7 +86,7 @@ class Choice:
                         if parts:
                             yield Told(parts, waiting)
                             waiting = []
-                        if self.answer.stopped:
+                        if self.answer.stopped or self.answer.over:
                             break
                     case Ended():
                         yield event
@@ -97,16 +97,16 @@ class Choice:
                             yield Told(rest, waiting)
                         yield self._ended(event)
                         return
-            if not self.answer.stopped:
+            if not self.answer.stopped and not self.answer.over:
                 yield Ended("error", error="The engine broke off.")
                 return
             await self._cut()
-            yield Ended("stop", self.answer.stopped)
+            yield Ended("tool_calls") if self.answer.over else Ended("stop", self.answer.stopped)
         finally:
             self.stream.cancel()
 
     async def _cut(self) -> None:
-        """Ends the request at a stop string, which to the engine looks as if the client had gone."""
+        """Ends the request at a stop string or a second call, which to the engine looks as if the client had gone."""
         self.stream.cancel()
         async for event in self.stream:
             self.cut = isinstance(event, Finish) and event.reason == "abort"

@@ -19,7 +19,7 @@ from backend.api.prompts import prompts_of
 from backend.api.sampling import sampling_of, schema_in, schema_of
 from backend.api.service import Service, usage_of
 from backend.api.shapes import CompletionBody
-from backend.engine.request import Token
+from backend.engine.request import Prefilled, Token
 from backend.errors import RequestRefused
 from backend.text.answer import Manner, Part
 from backend.text.detokenizer import decoded
@@ -62,7 +62,10 @@ async def _asked(service: Service, body: CompletionBody, prompts: Sequence[Seque
     own_id = service.new_id("cmpl-", body.rid)
     ids = [own_id] if len(prompts) == 1 else [f"{own_id}-{number}" for number in range(len(prompts))]
     choices = body.n or 1
-    return [Asked(one, prompt, sampling, manner, (), client, choices) for one, prompt in zip(ids, prompts, strict=True)]
+    return [
+        Asked(one, prompt, sampling, manner, [], client, choices, own_id)
+        for one, prompt in zip(ids, prompts, strict=True)
+    ]
 
 
 @dataclass(slots=True)
@@ -138,13 +141,17 @@ class _Completion:
         return text_logprobs(self._service.model.tokenizer, before + tokens, self._body.logprobs or 0, 0)
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Server-sent events, with the prompt first if it is to be echoed."""
+        """Server-sent events, with the prompt first if it is to be echoed; its log-probabilities are waited for."""
         ((asked, choices),) = self._begun
-        if self._body.echo:
+        scored = self._body.echo and self._body.logprobs is not None
+        if self._body.echo and not scored:
             for choice in choices:
                 yield self._chunk(_choice(choice.index, self._prompt_text(asked), None, None))
         async for choice, piece in self._service.told(asked, choices):
-            if isinstance(piece, Told):
+            if isinstance(piece, Prefilled) and scored:
+                before = self._logprobs(asked, choice, [])
+                yield self._chunk(_choice(choice.index, self._prompt_text(asked), before, None))
+            elif isinstance(piece, Told):
                 logprobs = None if self._body.logprobs is None else self._logprobs_of(piece.tokens)
                 yield self._chunk(_choice(choice.index, "".join(_words(piece.parts)), logprobs, None))
             elif isinstance(piece, Ended):

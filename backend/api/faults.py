@@ -48,6 +48,18 @@ class TooLarge(RequestRefused):
     status = 413
 
 
+class NoRoom(RequestRefused):
+    """The requests that wait and run hold as much memory as they may."""
+
+    status = 429
+
+
+class SentTooSlowly(RequestRefused):
+    """A body of which nothing came for too long."""
+
+    status = 408
+
+
 class Unauthorized(RequestRefused):
     """The key is missing or another one."""
 

@@ -71,7 +71,10 @@ async def _asked(service: Service, body: GenerateBody, prompts: list[list[int]],
     own_id = service.new_id("", body.rid)
     ids = [own_id] if len(prompts) == 1 else [f"{own_id}-{number}" for number in range(len(prompts))]
     choices = params.n or 1
-    return [Asked(one, prompt, sampling, manner, (), client, choices) for one, prompt in zip(ids, prompts, strict=True)]
+    return [
+        Asked(one, prompt, sampling, manner, [], client, choices, own_id)
+        for one, prompt in zip(ids, prompts, strict=True)
+    ]
 
 
 class _Generation:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, model_validator
 
-from backend.api.shapes import MOST_TOP, Body, Sampled, Tokens
+from backend.api.shapes import MOST_TOP, Body, Sampled, TokensOrNone
 
 
 class SamplingParams(Sampled):
@@ -14,7 +14,7 @@ class SamplingParams(Sampled):
 
     model_config = ConfigDict(extra="ignore", populate_by_name=True)
 
-    max_new_tokens: Tokens | None = 128
+    max_new_tokens: TokensOrNone | None = 128
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = Field(default=None, alias="sampling_seed")
     json_schema: str | None = None
     regex: str | None = None

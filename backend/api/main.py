@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import signal
 import socket
 import threading
@@ -20,6 +21,7 @@ from backend.api.checkpoint import Loaded, Settings, load
 from backend.api.doors import LARGEST_BODY
 from backend.api.figures import Figures
 from backend.api.host import Host
+from backend.api.room import Room
 from backend.api.service import Service
 from backend.errors import EngineStopped, LaunchFailed
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from backend.engine.limits import Limits
 
 DRAIN_S = 30.0
+GRACE_S = 2.0
+"""So long after ``drain_s`` answers that were broken off have for telling it; then their connections are cut."""
 WATCH_S = 1.0
 KEEP_ALIVE_S = 75
 _log = logging.getLogger(__name__)
@@ -115,23 +119,38 @@ class Server(uvicorn.Server):
     """Uvicorn, which on a signal first lets running requests end, and then this program come to its own end."""
 
     def __init__(
-        self, host: Host, *, api_key: str = "", drain_s: float = DRAIN_S, largest_body: int = LARGEST_BODY
+        self,
+        host: Host,
+        *,
+        api_key: str = "",
+        drain_s: float = DRAIN_S,
+        largest_body: int = LARGEST_BODY,
+        bodies: Room | None = None,
     ) -> None:
         config = uvicorn.Config(
-            build(host, api_key=api_key, largest_body=largest_body),
+            build(host, api_key=api_key, largest_body=largest_body, bodies=bodies),
             log_level="warning",
             access_log=False,
             lifespan="off",
             timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=max(1, round(drain_s)),
+            timeout_graceful_shutdown=math.ceil(drain_s + GRACE_S),
         )
         super().__init__(config)
         self._host = host
+        self._drain_s = drain_s
 
     def end(self) -> None:
-        """Refuses what comes, waits for what runs."""
+        """Refuses what comes, waits for what runs, and breaks it off after ``drain_s``. On the server's loop."""
+        if not self._host.stopping:
+            loop = asyncio.get_running_loop()
+            for late in (0.0, GRACE_S / 4, GRACE_S / 2):  # what was being read the first time has come by then
+                loop.call_later(self._drain_s + late, self._break_off)
         self._host.stopping = True
         self.should_exit = True
+
+    def _break_off(self) -> None:
+        if self._host.known is not None:
+            self._host.known.abort("", everything=True)
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

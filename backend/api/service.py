@@ -13,15 +13,17 @@ from typing import Any, Protocol
 from backend.api.asked import Asked, check_length
 from backend.api.choice import Choice, Ended, Stream, Told, choice_of
 from backend.api.figures import Figures
-from backend.api.images import Sight, placed
+from backend.api.images import Pixels, Sight, placed
 from backend.engine.request import ImageSpan, Prefilled, Request
 from backend.engine.stats import Stats
+from backend.errors import RequestRefused
 from backend.text.conversation import Conversation, Prompter
 from backend.text.grammar import Form, grammar
 from backend.text.template import ChatTemplate
 from backend.text.tokenizer import Tokenizer
 
 MOST_ID = 128  # characters
+READERS = 4  # images being unpacked at a time, each with up to some hundred MiB
 Piece = Prefilled | Told | Ended
 
 
@@ -34,6 +36,10 @@ class Engine(Protocol):
 
     def stats(self) -> Stats:
         """How busy it is, and totals."""
+        ...
+
+    async def flush(self, wait_seconds: float = 0.0) -> bool:
+        """Forgets what the cache knows, unless requests run or wait. Raises EngineStopped."""
         ...
 
 
@@ -66,18 +72,24 @@ class Made:
 class Service:
     """One engine and its model. Used from one event loop."""
 
-    def __init__(self, engine: Engine, model: Model, figures: Figures) -> None:
+    def __init__(self, engine: Engine, model: Model, figures: Figures, pixels: Pixels | None = None) -> None:
         self.engine = engine
         self.model = model
         self.figures = figures
+        self.pixels = pixels or Pixels()
         self.started = time.time()
         self._prompter = Prompter(model.tokenizer, model.template)
+        self._reading = asyncio.Semaphore(READERS)
         self._running: dict[str, list[Stream]] = {}
+        self._bodies: dict[str, str] = {}
 
     async def made(self, conversation: Conversation, urls: Sequence[str] = ()) -> Made:
-        """A prompt from messages, with the images of their parts in order. Raises RequestRefused."""
+        """A prompt from messages, with the images of their parts in order. Raises RequestRefused, NoRoom."""
         prompt = await asyncio.to_thread(self._prompter.prompt, conversation)
-        tokens, images = await asyncio.to_thread(placed, prompt.tokens, urls, self.model.sight)
+        if not urls:
+            return Made(prompt.tokens, (), prompt.thinking)
+        async with self._reading:
+            tokens, images = await asyncio.to_thread(placed, prompt.tokens, urls, self.model.sight, self.pixels)
         return Made(tokens, images, prompt.thinking)
 
     async def encoded(self, text: str) -> list[int]:
@@ -90,6 +102,8 @@ class Service:
 
     def begin(self, asked: Asked) -> list[Choice]:
         """Hands the request over, all of its choices or none. Raises RequestRefused."""
+        if asked.id in self._running:
+            raise RequestRefused(f"A request with the id {asked.id} is running already.", "Give each its own id.")
         check_length(len(asked.prompt), asked.sampling.max_tokens, self.model.context)
         streams: list[Stream] = []
         try:
@@ -99,7 +113,9 @@ class Service:
             for stream in streams:
                 stream.cancel()
             raise
+        asked.images.clear()
         self._running[asked.id] = streams
+        self._bodies[asked.id] = asked.body or asked.id
         return [choice_of(index, one, asked, self.model.tokenizer) for index, one in enumerate(streams)]
 
     async def told(self, asked: Asked, choices: Sequence[Choice]) -> AsyncIterator[tuple[Choice, Piece]]:
@@ -155,14 +171,23 @@ class Service:
             self._running[asked_id] = left
         else:
             self._running.pop(asked_id, None)
+            self._bodies.pop(asked_id, None)
 
     def abort(self, asked_id: str, *, everything: bool = False) -> int:
-        """Ends a request by its id, or all of them; how many answers were ended."""
-        ids = list(self._running) if everything else [one for one in self._running if one == asked_id]
+        """Ends a request by its id or that of its body, or all of them; how many answers were ended."""
+        ids = [one for one in self._running if everything or asked_id in (one, self._bodies[one])]
         streams = [stream for one in ids for stream in self._running[one]]
         for stream in streams:
             stream.cancel()
         return len(streams)
+
+    async def flush(self, wait_seconds: float) -> None:
+        """Forgets what the cache knows. Raises RequestRefused while there are requests, after waiting for their end."""
+        if not await self.engine.flush(wait_seconds):
+            raise RequestRefused(
+                "The cache is not flushed while requests run or wait.",
+                "Try again when there are none, or say with ?timeout=SECONDS how long to wait for their end.",
+            )
 
     @property
     def running(self) -> list[str]:
@@ -170,8 +195,8 @@ class Service:
         return list(self._running)
 
     def new_id(self, prefix: str, wanted: str | None) -> str:
-        """An id for a request: what the client wants if nobody has it yet, else a new one."""
-        if wanted and len(wanted) <= MOST_ID and wanted.isprintable() and wanted not in self._running:
+        """An id for a request: what the client wants if it can be one, else a new one."""
+        if wanted and len(wanted) <= MOST_ID and wanted.isprintable():
             return wanted
         return f"{prefix}{uuid.uuid4().hex}"
 

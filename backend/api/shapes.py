@@ -16,6 +16,8 @@ MOST_TOP = 20
 _NAME = re.compile(r"[A-Za-z0-9_.\-]{1,128}")
 
 Tokens = Annotated[int, Field(ge=1, le=MOST_TOKENS)]
+TokensOrNone = Annotated[int, Field(ge=0, le=MOST_TOKENS)]
+"""With 0 a raw prompt is only read, for its log-probabilities."""
 
 
 class Body(BaseModel):
@@ -218,7 +220,7 @@ class CompletionBody(Sampled):
     """``POST /v1/completions``."""
 
     prompt: str | list[int] | list[str] | list[list[int]]
-    max_tokens: Tokens | None = 16
+    max_tokens: TokensOrNone | None = 16
     echo: bool | None = False
     logprobs: Annotated[int, Field(ge=0, le=MOST_TOP)] | None = None
     suffix: str | None = None

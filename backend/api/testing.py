@@ -23,8 +23,9 @@ from torch import Tensor
 
 from backend.api.figures import Figures
 from backend.api.host import Host
-from backend.api.images import Sight
+from backend.api.images import Pixels, Sight
 from backend.api.main import Server
+from backend.api.room import BODY_BYTES, PIXEL_BYTES, Room
 from backend.api.service import Model, Service
 from backend.checkpoint.config import VisionConfig
 from backend.engine.engine import Engine
@@ -120,12 +121,14 @@ class ScriptedModel:
 
 @dataclass(slots=True)
 class Played:
-    """A running server. ``url`` without a slash at its end; ``engine`` is to be looked at, not to be used."""
+    """A running server. ``url`` without a slash at its end; all else is to be looked at, not to be used."""
 
     url: str
     engine: Engine
     host: Host
     tokenizer: Tokenizer
+    bodies: Room
+    pixels: Room
     stop: Callable[[], None] = field(default=lambda: None)
 
 
@@ -144,6 +147,8 @@ def played(
     before: Callable[[Sequence[Piece]], None] | None = None,
     context: int = CONTEXT,
     largest_body: int = 2**24,
+    body_bytes: int = BODY_BYTES,
+    pixel_bytes: int = PIXEL_BYTES,
 ) -> Iterator[Played]:
     """Serves ``script`` with the words of ``folder`` (``write_words``) on a port of its own, in a thread."""
     tokenizer = read_tokenizer(folder)
@@ -151,6 +156,7 @@ def played(
     listening = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     begun, up = threading.Event(), []
+    bodies, pixels = Room(body_bytes, "The bodies"), Room(pixel_bytes, "The images")
 
     async def serve() -> None:
         figures = Figures()
@@ -161,10 +167,10 @@ def played(
         template = read_template(folder)
         model = Model("played", str(folder), context, VOCABULARY, tokenizer, template, Sight(VISION, media))
         host = Host("played")
-        server = Server(host, api_key=api_key, drain_s=1.0, largest_body=largest_body)
+        server = Server(host, api_key=api_key, drain_s=1.0, largest_body=largest_body, bodies=bodies)
         loop = asyncio.get_running_loop()
-        host.opened(Service(engine, model, figures))
-        up.append(Played(url, engine, host, tokenizer, partial(_later, loop, server.end)))
+        host.opened(Service(engine, model, figures, Pixels(pixels)))
+        up.append(Played(url, engine, host, tokenizer, bodies, pixels, partial(_later, loop, server.end)))
         begun.set()
         try:
             await server.serve(sockets=[listening])

@@ -35,6 +35,11 @@ class Scanner:
         self._first = {word[0] for word in words}
         self._held = ""
 
+    @property
+    def holding(self) -> bool:
+        """Whether text is held back."""
+        return bool(self._held)
+
     def feed(self, text: str) -> tuple[str, str, str]:
         """What is surely before any word, the word found ("" if none) and what of ``text`` came after it.
 

@@ -18,6 +18,11 @@ class Stops:
         self._scanner = Scanner(stops) if stops else None
         self.found = ""
 
+    @property
+    def idle(self) -> bool:
+        """Whether there was no stop string yet, and nothing is held back that may be the beginning of one."""
+        return not self.found and (self._scanner is None or not self._scanner.holding)
+
     def feed(self, text: str) -> str:
         """What of the text so far is sure to belong to the answer. Nothing after a stop string."""
         if self.found:

@@ -67,6 +67,11 @@ class ToolCalls:
         self._numbers: set[int] = set()
         self.count = 0
 
+    @property
+    def inside(self) -> bool:
+        """Whether what comes is a call's id or its arguments."""
+        return self._where in (_Where.ID, _Where.ARGUMENTS)
+
     def feed(self, text: str) -> list[Part]:
         """What the text tells, in its order."""
         parts: list[Part] = []

@@ -374,3 +374,26 @@ def test_what_the_server_is_can_be_asked(client: httpx.Client) -> None:
     assert client.get("/get_model_info").json()["is_generation"] is True
     assert client.get("/server_info").json()["max_total_num_tokens"] == 4096
     assert client.get("/nowhere").status_code == 404
+
+
+def test_the_cache_is_flushed_only_while_nobody_asks(client: httpx.Client, server: Played, gate: Gate) -> None:
+    target = Target(server.url)
+    target.until("num_running_reqs", lambda now: now == 0)
+    client.post("/v1/chat/completions", json=_chat("PLAIN " + "well known " * 20))
+    flushed = client.get("/flush_cache", params={"timeout": 30})
+    assert (flushed.status_code, flushed.text) == (200, "Cache flushed.\n")
+    again = client.post("/v1/chat/completions", json=_chat("PLAIN " + "well known " * 20)).json()
+    assert again["usage"]["prompt_tokens_details"]["cached_tokens"] == 0
+    gate.close()
+    with ThreadPoolExecutor(2) as pool:
+        asked = pool.submit(client.post, "/v1/chat/completions", json=_chat("PLAIN"))
+        _until_known(server, 1)
+        at_once = pool.submit(client.post, "/flush_cache")
+        target.until("num_running_reqs", lambda _: bool(server.engine._flushes))
+        gate.open()
+        assert at_once.result().status_code == 400
+        assert "not flushed while requests run or wait" in at_once.result().json()["message"]
+        assert asked.result().status_code == 200
+    assert client.post("/flush_cache", params={"timeout": -1}).status_code == 400
+    assert client.post("/flush_cache", params={"timeout": "inf"}).status_code == 400
+    assert httpx.get(f"{server.url}/flush_cache").status_code == 401

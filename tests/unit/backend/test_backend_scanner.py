@@ -6,11 +6,13 @@ import re
 from itertools import pairwise
 
 import pytest
+from backend_words import tiny_tokenizer
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backend.errors import RequestRefused
 from backend.text import signs
+from backend.text.answer import Answer, Manner
 from backend.text.reasoning import Reasoning
 from backend.text.stops import Stops, checked
 from backend.text.tool_calls import CallArguments, CallBegun, Text, ToolCalls
@@ -178,3 +180,12 @@ def _thoughts(text: str, thinking: bool = True) -> list[tuple[bool, str]]:
 )
 def test_thoughts_end_where_the_model_says_so(text: str, thinking: bool, told: list[tuple[bool, str]]) -> None:
     assert _thoughts(text, thinking) == told
+
+
+def test_nothing_of_a_call_is_told_after_a_stop_string_at_its_end() -> None:
+    tokenizer = tiny_tokenizer()
+    call = "<|tool_call_begin|>functions.get:0<|tool_call_argument_begin|>{}<|tool_call_end|>"
+    answer = Answer(tokenizer, Manner(tools=["get"], stops=["<|tool_call_end|>"]))
+    said = [part for token in tokenizer.encode_template(call + "more") for part in answer.feed(token)]
+    assert answer.stopped == "<|tool_call_end|>"
+    assert "".join(part.text for part in said if isinstance(part, CallArguments)) == "{}"
