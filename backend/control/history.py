@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from math import inf
 
 from backend.control.shapes import Figures
 
@@ -23,7 +24,10 @@ class History:
         return self._fine[-1] if self._fine else None
 
     def put(self, figures: Figures) -> None:
-        """Adds one; it is no older than those before."""
+        """Adds one. Where the clock was set back, what seems to come after it is forgotten."""
+        for kept in (self._fine, self._coarse):
+            while kept and kept[-1].at >= figures.at:
+                kept.pop()
         if len(self._fine) == self._fine.maxlen:
             oldest = self._fine[0]
             if not self._coarse or oldest.at - self._coarse[-1].at >= COARSE_S:
@@ -31,5 +35,10 @@ class History:
         self._fine.append(figures)
 
     def since(self, at: float) -> list[Figures]:
-        """All that is kept from after a time, oldest first."""
+        """All that is kept from after a time, oldest first.
+
+        Of a time that has not come yet, all: whoever asks has seen figures from before the clock was set back.
+        """
+        if self.last is not None and at > self.last.at:
+            at = -inf
         return [one for kept in (self._coarse, self._fine) for one in kept if one.at > at]

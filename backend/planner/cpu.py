@@ -47,7 +47,8 @@ def plan_cpu(model: Model, hardware: Hardware, wish: Wish) -> Plan:
             f"({gib(weights)} of weights), and {gib(int(ram * USABLE))} of {gib(ram)} can be used.",
             "Name a GPU server with --hardware, such as --hardware 8xH200, or take a smaller model.",
         )
-    return _plan(model, hardware, wish, ram, weights, left // per_token, context, per_token)
+    tokens = max(context * wish.requests, min(left // per_token, USUAL_CACHE))
+    return _plan(model, hardware, wish, ram, weights, tokens, context, per_token)
 
 
 def _plan(
@@ -74,23 +75,25 @@ def _plan(
         commands=[NodeCommand(rank=0, argv=_words(model, context, wish, tokens))],
         rows=_rows(model, ram, tokens, context, per_token),
         warnings=_warnings(model, hardware, context),
-        assumptions=["A tenth of RAM is the system's, 2 GiB are for computing.", *model.notes],
+        assumptions=[*_none(hardware), "A tenth of RAM is the system's, 2 GiB are for computing.", *model.notes],
     )
+
+
+def _none(hardware: Hardware) -> list[str]:
+    """Why this engine: nothing to be warned of."""
+    return [] if hardware.groups() else ["No GPU was found here: the CPU engine serves the model."]
 
 
 def _warnings(model: Model, hardware: Hardware, context: int) -> list[str]:
     found = list(hardware.notes)
-    if not hardware.groups():
-        found.append("No GPU was found here: the CPU engine serves the model.")
     if context < model.shape.context:
         found.append(f"The context is {context:,} tokens and not the model's {model.shape.context:,}.")
     return found
 
 
 def _words(model: Model, context: int, wish: Wish, tokens: int) -> list[str]:
-    cache = max(context * wish.requests, min(tokens, USUAL_CACHE))
     words = ["python", "-m", "backend", "engine", model.path, "--port", str(wish.port), "--context", str(context)]
-    return [*words, "--memory-tokens", str(cache)]
+    return [*words, "--memory-tokens", str(tokens)]
 
 
 def _context(model: Model, tokens: int, wish: Wish) -> int | None:

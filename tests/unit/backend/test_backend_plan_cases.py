@@ -259,10 +259,15 @@ def test_without_a_gpu_the_cpu_engine_serves_what_fits_in_ram() -> None:
     assert found.engine == "cpu"
     assert found.commands[0].argv[:5] == ["python", "-m", "backend", "engine", "moonshotai/Moonlight-16B-A3B"]
     assert flag(found, "--context") == "8192"
-    assert 0 <= found.memory.free < found.memory.cache_per_token
-    assert found.warnings == ["No GPU was found here: the CPU engine serves the model."]
+    assert found.memory.free >= 0
+    assert (flag(found, "--memory-tokens"), found.cache_tokens, found.concurrency) == ("262144", 262144, 32)
+    assert found.memory.cache == 262144 * found.memory.cache_per_token
+    assert (found.rows[-1].value, found.rows[-1].note) == ("32 requests of that length", "262,144 tokens in all")
+    assert found.warnings == []
+    assert found.assumptions[0] == "No GPU was found here: the CPU engine serves the model."
     little = make_plan(find_model("Moonlight-16B-A3B"), here, Wish(concurrency=160))
     assert (little.context, flag(little, "--context")) == (5120, "5120")
+    assert (little.concurrency, flag(little, "--memory-tokens")) == (160, str(little.cache_tokens))
     with pytest.raises(PlanRefused, match="at most 8,192 tokens"):
         plan_cpu(find_model("Moonlight-16B-A3B"), here, Wish(context=9000))
     small = Hardware(nodes=(Node(ram=24 * GIB),), local=True)
