@@ -13,6 +13,19 @@ BackendError
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
+
+CALLED = "BACKEND_CALLED_AS"
+"""The variable in which a program that passes commands on to us says what was typed instead of our name."""
+
+
+def typed(words: str) -> str:
+    """A command of ours as it is typed here: ``clawgroups backend setup``, or with this Python where that is not."""
+    found = "clawgroups backend" if shutil.which("clawgroups") else f"{sys.executable} -m backend"
+    return f"{os.environ.get(CALLED) or found} {words}"
+
 
 class BackendError(Exception):
     """Base of all. ``sentence`` says what is wrong and where, ``hint`` how to mend it ("" if nothing can be done)."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from backend import __version__
-from backend.errors import BackendError
+from backend.errors import CALLED, BackendError, EnvironmentMissing, typed
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -49,9 +50,21 @@ def main() -> None:
     for name in (asked,) if asked in COMMANDS else COMMANDS:  # the one that is asked for comes up without the others
         app.command(name)(_command(name))
     try:
-        app(prog_name="python -m backend")
+        app(prog_name=os.environ.get(CALLED) or "python -m backend")
     except BackendError as error:
-        typer.echo(f"error: {error.sentence}", err=True)
-        if error.hint:
-            typer.echo(f"hint: {error.hint}", err=True)
-        sys.exit(2)
+        _end(error)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in ("", "backend"):
+            raise  # a fault of ours
+        _end(EnvironmentMissing("The CPU engine's packages are not installed.", typed("setup")))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _end(BackendError(f"{error.filename} cannot be made, read or written: {error.strerror}.", "Name another."))
+
+
+def _end(error: BackendError) -> NoReturn:
+    typer.echo(f"error: {error.sentence}", err=True)
+    if error.hint:
+        typer.echo(f"hint: {error.hint}", err=True)
+    sys.exit(2)

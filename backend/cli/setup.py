@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from backend.errors import BackendError
 
 if TYPE_CHECKING:
     from backend.supervisor.environment import Environment
@@ -37,7 +40,11 @@ def setup(
     """Make the environment that this machine needs. Says what it downloads, and asks first."""
     if kind is Kind.auto:
         kind = Kind.gpu if shutil.which("nvidia-smi") else Kind.engine
-        typer.echo(f"{'There is an NVIDIA driver' if kind is Kind.gpu else 'No NVIDIA driver was found'}: {kind}.")
+        typer.echo(
+            "There is an NVIDIA driver, so SGLang is set up."
+            if kind is Kind.gpu
+            else "There is no NVIDIA driver, so the CPU engine is set up."
+        )
     if kind is Kind.engine:
         _engine(yes, index)
     else:
@@ -78,8 +85,17 @@ def _sglang(kind: Kind, folder: Path | None, yes: bool, ray: bool, index: str) -
 
 
 def _ask(yes: bool) -> None:
-    if not yes:
-        typer.confirm("Go on?", abort=True)
+    if yes:
+        return
+    try:
+        agreed = typer.confirm("Go on?")
+    except typer.Abort:
+        if sys.stdin.isatty():
+            raise
+        typer.echo()  # the question's own line ends
+        raise BackendError("Nobody is there to answer.", "Add --yes to go on without being asked.") from None
+    if not agreed:
+        raise typer.Abort
 
 
 async def _make(environment: Environment) -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from backend.errors import BackendError
 from backend.planner.gpu import GIB, Gpu, Vendor, known
 
 LARGEST_INVENTORY = 2**20  # bytes
 MOST_NODES = 256
-SHORTHAND = re.compile(r"(?:(\d{1,3})\s*x\s*)?(\d{1,3})\s*x\s*(\S.*)", re.IGNORECASE)
+SHORTHAND = re.compile(r"(?:(\d{1,18})\s*x\s*)?(\d{1,18})\s*x\s*(\S.*)", re.IGNORECASE)
 HOST = r"^([A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:]+\])?$"  # a name, an address, or IPv6 in brackets
 Interconnect = Literal["infiniband", "roce", "nvlink", "ethernet", "unknown"]
 
@@ -43,11 +44,11 @@ class Hardware(BaseModel):
     notes: tuple[str, ...] = ()
 
     def groups(self) -> list[tuple[Node, ...]]:
-        """Nodes with the same GPUs and as many of them, the largest group first; what is not alike shares no model."""
-        found: dict[tuple[str, int], list[Node]] = {}
+        """Nodes with as many GPUs that are the same in everything, the largest group first; others share no model."""
+        found: dict[tuple[Gpu, int], list[Node]] = {}
         for node in self.nodes:
             if node.gpu is not None and node.gpus:
-                found.setdefault((node.gpu.name, node.gpus), []).append(node)
+                found.setdefault((node.gpu, node.gpus), []).append(node)
         return sorted((tuple(group) for group in found.values()), key=_memory, reverse=True)
 
     def describe(self) -> str:
@@ -127,7 +128,7 @@ def parse_shorthand(text: str) -> Hardware:
     match = SHORTHAND.fullmatch(text.strip())
     nodes, gpus, name = (1, 1, text.strip()) if match is None else (int(match[1] or 1), int(match[2]), match[3].strip())
     if not 1 <= nodes <= MOST_NODES or not 1 <= gpus <= 64:
-        raise BackendError(f"{text!r} says {nodes} nodes of {gpus} GPUs.", "Say 1 to 256 nodes of 1 to 64 GPUs.")
+        raise BackendError(f"{text!r} says {nodes:,} nodes of {gpus:,} GPUs.", "Say 1 to 256 nodes of 1 to 64 GPUs.")
     try:
         gpu = known(name)
     except BackendError as error:
@@ -140,6 +141,7 @@ def parse_shorthand(text: str) -> Hardware:
 
 def read_inventory(path: Path) -> Hardware:
     """The servers of a JSON or TOML file. Raises BackendError."""
+    text = ""
     try:
         if path.stat().st_size > LARGEST_INVENTORY:
             raise BackendError(f"{path} is larger than any inventory is.", "Name an inventory file.")
@@ -148,17 +150,48 @@ def read_inventory(path: Path) -> Hardware:
     except FileNotFoundError as gone:
         raise BackendError(f"There is no inventory file {path}.", "Name one, or hardware such as 8xH200.") from gone
     except (OSError, ValueError, RecursionError) as bad:
-        raise BackendError(f"{path} cannot be read: {bad}.", "An inventory is JSON or TOML (docs/planner.md).") from bad
+        said = str(bad).replace("at end of document", f"at its end, line {len(text.splitlines())}")
+        raise BackendError(
+            f"{path} cannot be read: {said}.", "An inventory is JSON or TOML (docs/planner.md)."
+        ) from bad
     try:
         found = _Inventory.model_validate(raw)
     except ValidationError as wrong:
         first = wrong.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise BackendError(f"{path}: {place}: {first['msg']}.", "docs/planner.md has an example.") from wrong
+        raise BackendError(f"{path}: {place}{_wrong(first)}", "docs/planner.md has an example.") from wrong
     several = len(found.nodes) > 1
     return Hardware(
         interconnect=found.interconnect, nodes=tuple(_node(one, i, several) for i, one in enumerate(found.nodes))
     )
+
+
+WANTED = {
+    "int_parsing": "a whole number", "int_type": "a whole number", "int_from_float": "a whole number",
+    "float_parsing": "a number", "float_type": "a number", "string_type": "a text", "bool_parsing": "true or false",
+    "bool_type": "true or false", "list_type": "a list", "model_type": "a table",
+}  # fmt: skip
+
+
+def _wrong(error: ErrorDetails) -> str:
+    """What was found at a place of an inventory, and what is wanted there."""
+    kind, bounds = error["type"], error.get("ctx", {})
+    if kind == "missing":
+        return " is missing."
+    if kind == "extra_forbidden":
+        return " is not known here."
+    found = f" is {str(error['input'])[:60]!r}" if not isinstance(error["input"], dict | list) else ""
+    if kind in WANTED:
+        return f"{found or ' is of another kind'}; {WANTED[kind]} is wanted."
+    limits = {
+        "greater_than_equal": ("at least", "ge"),
+        "less_than_equal": ("at most", "le"),
+        "greater_than": ("more than", "gt"),
+    }
+    if kind in limits:
+        words, name = limits[kind]
+        return f"{found}; {words} {bounds[name]:,} is wanted."
+    return f"{found}: {error['msg']}."
 
 
 def _node(entry: _Entry, number: int, several: bool) -> Node:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from backend.control.subject import Subject
-from backend.errors import EnvironmentMissing, LaunchFailed
+from backend.errors import EnvironmentMissing, LaunchFailed, typed
 from backend.planner.cpu import plan_cpu
 from backend.planner.detect import detect
 from backend.planner.hardware import Hardware, hardware_of
@@ -38,13 +38,14 @@ def serve_order(order: Order, control_host: str, control_port: int, token: str, 
     if parent:
         end_with(parent)
     plan = plan_order(order)
-    asyncio.run(_serve(order, plan, control_host, control_port, token or secrets.token_urlsafe(32)))
+    asyncio.run(_serve(order, plan, control_host, control_port, token))
 
 
 async def _serve(order: Order, plan: Plan, control_host: str, control_port: int, token: str) -> None:
     supervised, subject = assemble(order, plan)
     try:
-        await run(subject, control_host=control_host, control_port=control_port, token=token)
+        kept = token or secrets.token_urlsafe(32)
+        await run(subject, control_host=control_host, control_port=control_port, token=kept, made=not token)
     finally:
         await supervised.close()
 
@@ -178,6 +179,6 @@ def _environment(order: Order, plan: Plan) -> Environment:
     if not (found.ready() or order.install or by_hand):
         raise EnvironmentMissing(
             f"SGLang's environment {found.folder} is not there, or not finished.",
-            f"Run backend setup --kind {kind}, or add --install.",
+            f"Run {typed(f'setup --kind {kind}')}, or add --install.",
         )
     return found

@@ -18,8 +18,9 @@ def on_cpu(plan: Plan, nodes: int) -> Plan:
     """The plan for SGLang, with its context and cache; over several nodes, each holds one part of every tensor."""
     layout = plan.layout.model_copy(update={"nodes": nodes, "tensor": nodes})
     commands = [_command(plan, rank, nodes) for rank in range(nodes)]
-    warnings = [SAID if "CPU engine" in one else one for one in plan.warnings]
-    new = {"engine": "sglang", "layout": layout, "commands": commands, "warnings": warnings}
+    assumptions = [one for one in plan.assumptions if "CPU engine" not in one]
+    warnings = [SAID, *plan.warnings] if len(assumptions) < len(plan.assumptions) else plan.warnings
+    new = {"engine": "sglang", "layout": layout, "commands": commands, "warnings": warnings, "assumptions": assumptions}
     return plan.model_copy(update=new)
 
 

@@ -19,6 +19,7 @@ from backend.control.app import build
 from backend.control.monitor import Monitor
 from backend.control.subject import Subject
 from backend.errors import LaunchFailed
+from backend.serving.telling import Telling
 
 log = logging.getLogger("backend.serving")
 _PR_SET_PDEATHSIG = 1
@@ -33,10 +34,13 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def run(subject: Subject, *, control_host: str = "127.0.0.1", control_port: int = 0, token: str) -> None:
+async def run(
+    subject: Subject, *, control_host: str = "127.0.0.1", control_port: int = 0, token: str, made: bool = False
+) -> None:
     """Starts the engine and answers for it; on SIGTERM or SIGINT it drains the engine and ends.
 
-    Prints one line of JSON with the control's address. Raises LaunchFailed for a port that is taken.
+    Prints one line of JSON with the control's address, and words for people on standard error; ``made``: nobody set
+    the token, so a terminal is told it. Raises LaunchFailed for a port that is taken.
     """
     listening = _listen(control_host, control_port)
     stop = asyncio.Event()
@@ -48,14 +52,20 @@ async def run(subject: Subject, *, control_host: str = "127.0.0.1", control_port
     serving = asyncio.create_task(server.serve(sockets=[listening]), name="control")
     watching = asyncio.create_task(monitor.run(), name="monitor")
     stopping = asyncio.create_task(stop.wait(), name="stop")
+    telling = Telling(_say, _address(listening))
+    told: asyncio.Task[None] | None = None
     try:
         _announce(listening)
+        telling.begin(subject.status(), token if made else "", terminal=sys.stderr.isatty())
+        told = asyncio.create_task(telling.run(subject), name="telling")
         await subject.start()
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         watching.cancel()
         stopping.cancel()
         await subject.stop()  # the control answers meanwhile: it says that it drains
+        if told:
+            told.cancel()
         server.should_exit = True
         results = await asyncio.gather(serving, watching, stopping, return_exceptions=True)
         listening.close()
@@ -72,10 +82,19 @@ def end_with(parent: int) -> None:
 
 
 def _announce(listening: socket.socket) -> None:
+    sys.stdout.write(json.dumps({"control": _address(listening)}) + "\n")
+    sys.stdout.flush()
+
+
+def _address(listening: socket.socket) -> str:
     host, port = listening.getsockname()[:2]
     place = f"[{host}]" if ":" in host else host
-    sys.stdout.write(json.dumps({"control": f"http://{place}:{port}"}) + "\n")
-    sys.stdout.flush()
+    return f"http://{place}:{port}"
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -222,7 +222,7 @@ KNOWN = (
     _known(
         r"ModuleNotFoundError: No module named '(?P<module>[^']+)'",
         "The environment is not complete: {module} is missing.",
-        "Run backend setup again.",
+        "Run `clawgroups backend setup`.",
     ),
     _known(
         r"(?:ImportError|OSError): (?P<library>lib[\w.+-]+): cannot open shared object file",
@@ -272,7 +272,8 @@ def _own_words(lines: Sequence[str]) -> Fault | None:
 def _by_status(status: int | None, lines: Sequence[str]) -> Fault:
     ended_itself = any("kill_process_tree" in line for line in lines)  # SGLang ends its own tree with signal 9
     if status == -signal.SIGKILL and not ended_itself:
-        return Fault("It was ended from outside (signal 9), mostly since memory was full.", "Look at dmesg.", True)
+        sentence = "It was ended by signal 9: somebody killed it, or the kernel did for lack of memory."
+        return Fault(sentence, "`dmesg | grep -i oom` tells.", True)
     said = next((line.strip() for line in reversed(lines) if line.strip()), "")
     last = f" Its last words: {said[:200]}" if said else ""
     if status is not None and status < 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -15,4 +16,6 @@ PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_optio
 def backend(context: typer.Context) -> None:
     """Plan, set up and serve models on this machine: clawgroups backend --help lists its commands."""
     python = Settings().backend_python or sys.executable
-    raise typer.Exit(subprocess.run([python, "-m", "backend", *context.args], check=False).returncode)
+    called = {**os.environ, "BACKEND_CALLED_AS": "clawgroups backend"}  # its usage names what was typed
+    done = subprocess.run([python, "-m", "backend", *context.args], env=called, check=False)
+    raise typer.Exit(done.returncode)

@@ -22,6 +22,7 @@ log = logging.getLogger("clawgroups.backend")
 BACKOFF_S = (1.0, 2.0, 5.0, 15.0, 60.0)
 STEADY_S = 60.0  # one that lived so long starts again at once
 GRACE_S = 95.0  # it lets requests finish for a minute first, then ends the engine
+FEW_LINES = 4  # an error, how to mend it, and what waits for that
 KEPT_LOG = 64 * 1024  # bytes of the former run's log, read for its last words
 LONGEST_LINE = 64 * 1024
 
@@ -142,5 +143,5 @@ class BackendProcess:
         said = [line.strip() for line in lines if line.strip()]
         if not said:
             return "It said nothing."
-        told = [line.removeprefix("error: ") for line in said[-2:] if line.startswith("error: ")]
+        told = [line.removeprefix("error: ") for line in said[-FEW_LINES:] if line.startswith("error: ")]
         return (told or said)[-1][:500]

@@ -36,7 +36,7 @@ export const BackendForm = {
       <div id="back-token-hint" class="hint">It was started with it (BACKEND_CONTROL_TOKEN). Kept by the server, and not shown again.</div></div>
     <div v-else class="field"><label for="back-options">Options</label>
       <input id="back-options" v-model="options" maxlength="2000" autocomplete="off" spellcheck="false" placeholder="--context 32768" :aria-invalid="String(!!wrong.options)" aria-describedby="back-options-hint back-options-wrong">
-      <div id="back-options-hint" class="hint">As for <code class="mono">clawgroups backend serve</code>; empty is well for most.</div><div id="back-options-wrong" class="wrong" role="alert">{{ wrong.options }}</div></div>
+      <div id="back-options-hint" class="hint">As for <code class="mono">clawgroups backend serve</code>; most leave it empty.</div><div id="back-options-wrong" class="wrong" role="alert">{{ wrong.options }}</div></div>
     <p v-if="problem" class="back-bad" role="alert">{{ problem }}</p>
     <div class="row"><button class="btn btn-primary" :disabled="busy">{{ elsewhere ? "Connect" : "Serve it" }}</button>
       <button v-if="told.source" type="button" class="btn btn-ghost" @click="$emit('leave')">Leave it as it is</button>

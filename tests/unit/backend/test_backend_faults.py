@@ -29,11 +29,13 @@ def test_what_nobody_foresaw_is_told_in_its_own_words() -> None:
 def test_an_end_without_a_word_tells_its_status() -> None:
     assert "exit 7" in words_for(["hello"], 7).sentence
     assert "signal 11" in words_for([], -11).sentence
-    assert "from outside" in words_for(["loading"], -9).sentence
+    killed = words_for(["loading"], -9)
+    assert "somebody killed it" in killed.sentence
+    assert "dmesg" in killed.hint
 
 
 def test_sglang_that_ends_its_own_processes_was_not_ended_from_outside() -> None:
-    assert "outside" not in words_for(["kill_process_tree called: parent_pid=1"], -9).sentence
+    assert "somebody killed it" not in words_for(["kill_process_tree called: parent_pid=1"], -9).sentence
 
 
 def test_an_endless_line_stays_short() -> None:

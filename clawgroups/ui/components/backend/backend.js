@@ -56,7 +56,7 @@ export default {
   <section v-if="plan" class="card back-part" aria-labelledby="back-plan"><h2 id="back-plan">Plan</h2>
     <dl class="back-facts"><div v-for="row in plan.rows" :key="row.label"><dt>{{ row.label }}</dt><dd><bdi>{{ row.value }}</bdi><span v-if="row.note" class="muted" dir="auto">{{ row.note }}</span></dd></div></dl>
     <p v-for="warning in plan.warnings" :key="warning" class="back-warn" dir="auto">{{ warning }}</p>
-    <details v-for="node in plan.nodes" :key="node.rank"><summary>Command of <bdi>{{ node.host || "node " + node.rank }}</bdi></summary><pre class="mono" tabindex="0">{{ node.command }}</pre></details></section>
+    <details v-for="node in plan.nodes" :key="node.rank"><summary>{{ node.host || plan.nodes.length > 1 ? "Command of " : "Command" }}<bdi v-if="node.host || plan.nodes.length > 1">{{ node.host || "node " + node.rank }}</bdi></summary><pre class="mono" tabindex="0">{{ node.command }}</pre></details></section>
   <backend-log v-if="told.source && !off" :up="!!status"></backend-log>
 </template>
 </div>`,
@@ -102,7 +102,7 @@ export default {
       if (!status) return rows;
       rows.push(["Engine", status.engine === "cpu" ? "The bundled CPU engine" : "SGLang"], ["Address", status.url || "not yet"]);
       if (status.context) rows.push(["Context", plural(status.context, "token")]);
-      if (status.since) rows.push(["State since", ago(this.now - status.since)]);
+      if (status.since) rows.push(["State changed", ago(this.now - status.since)]);
       if (status.restarts) rows.push(["Started again", plural(status.restarts, "time")]);
       if (status.memory_bytes) rows.push(["Memory", this.size(status.memory_bytes)]);
       return rows;
@@ -160,7 +160,9 @@ export default {
     async readSamples() {
       const last = this.samples.at(-1)?.at ?? 0;
       const { samples } = await api("GET", `/backend/samples?after=${last}`);
-      if (samples.length) this.samples = [...this.samples, ...samples.filter((sample) => sample.at > last)].slice(-MOST_SAMPLES);
+      if (!samples.length) return;
+      const anew = samples.at(-1).at < last; // the clock there was set back: all of them come again
+      this.samples = (anew ? samples : [...this.samples, ...samples.filter((sample) => sample.at > last)]).slice(-MOST_SAMPLES);
     },
     async act(word) {
       this.busy = true;

@@ -34,9 +34,9 @@ export default {
       const { state, progress, error } = backend;
       const at = progress.fraction === null ? "" : ` (${Math.round(progress.fraction * 100)} %)`;
       const banner = (kind, title, text) => [{ key: "backend", kind, title, text, href: location.pathname === "/backend" ? "" : "/backend" }];
-      if (state === "failed" || (state === "away" && error)) return banner("warn", "The backend is down.", `${error?.sentence ?? ""} Its sub-agents wait.`.trim());
-      if (state === "stopped") return banner("warn", "The backend is stopped.", "Its sub-agents wait until it is started.");
-      if (["installing", "starting", "loading", "restarting"].includes(state)) return banner("warn", `The backend is loading${at}.`, "Its sub-agents wait until it serves.");
+      if (state === "failed" || (state === "away" && error)) return banner("warn", "The backend is down.", `${error?.sentence ?? ""} Whoever uses it waits.`.trim());
+      if (state === "stopped") return banner("warn", "The backend is stopped.", "Whoever uses it waits until it is started.");
+      if (["installing", "starting", "loading", "restarting"].includes(state)) return banner("warn", `The backend is loading${at}.`, "Whoever uses it waits until it serves.");
       return [];
     },
     licence() {
