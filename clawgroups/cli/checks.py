@@ -24,6 +24,7 @@ GIB, MIB = 1024**3, 1024**2
 LITTLE, TOO_LITTLE = 2 * GIB, 200 * MIB
 NEEDED = (3, 11)
 WAIT_S = 10
+ENGINE = ("torch", "safetensors", "tokenizers", "tiktoken")
 PEERS = ("langgraph", "langgraph.checkpoint.sqlite", "dbos", "openai")
 
 
@@ -143,6 +144,18 @@ def peers() -> Row:
         told = f"Not installed: {', '.join(missing)}. The benchmarks print null for their ratios."
         return Row("bench peers", State.WARN, told, "Only for benchmarks: make setup-bench.")
     return Row("bench peers", State.OK, "All installed.")
+
+
+def backend(settings: Settings) -> Row:
+    """The bundled model server: which is set, and whether its CPU engine could run. Nothing else needs it."""
+    said = f"{settings.backend} is set." if settings.backend else "None is set at the start."
+    if settings.backend_python:
+        return Row("backend", State.OK, f"{said} Its Python is {settings.backend_python}.")
+    missing = [name for name in ENGINE if not _installed(name)]
+    if missing:
+        told = f"{said} To serve a checkpoint on this CPU, its engine lacks {', '.join(missing)}."
+        return Row("backend", State.WARN, told, "Only for models of your own: clawgroups backend setup.")
+    return Row("backend", State.OK, f"{said} Its CPU engine's packages are installed.")
 
 
 def _installed(name: str) -> bool:

@@ -55,6 +55,7 @@ async def _rows(settings: Settings) -> list[Row]:
         ("git", lambda: asyncio.to_thread(checks.git)),
         ("members", lambda: checks_house.members(settings, facts)),
         ("model servers", checks_house.offers),
+        ("backend", lambda: asyncio.to_thread(checks.backend, settings)),
         ("bench peers", lambda: asyncio.to_thread(checks.peers)),
     ]
     found = await asyncio.gather(*(_looked(name, look) for name, look in listed))

@@ -21,7 +21,19 @@ from clawgroups.testing.model_process import ModelProcess
 from clawgroups.testing.postgres import PostgresServer
 from clawgroups.testing.server_process import ServerProcess
 
-NEEDED = {"python", "home", "disk", "database", "server", "port", "sandbox", "git", "model servers", "bench peers"}
+NEEDED = {
+    "python",
+    "home",
+    "disk",
+    "database",
+    "server",
+    "port",
+    "sandbox",
+    "git",
+    "model servers",
+    "backend",
+    "bench peers",
+}
 
 
 def _rows(home: Path, *words: str, env: Mapping[str, str] | None = None) -> tuple[int, dict[str, dict[str, Any]]]:
@@ -53,6 +65,22 @@ def test_before_the_first_start_all_that_is_needed_works_and_nothing_is_made(tmp
     told = claw("doctor", home=tmp_path / "home")
     assert told.returncode == 0
     assert told.stdout.endswith("All that is needed works.\n")
+
+
+def test_whether_the_backend_could_run_is_told_with_what_is_missing(tmp_path: Path) -> None:
+    _, rows = _rows(tmp_path / "home", env={"CLAWGROUPS_BACKEND": "http://127.0.0.1:8712"})
+    assert rows["backend"]["state"] == "ok"
+    assert rows["backend"]["detail"].startswith("http://127.0.0.1:8712 is set. ")
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "sitecustomize.py").write_text(
+        "import importlib.util as u\nfind = u.find_spec\n"
+        "u.find_spec = lambda name, package=None: None if name == 'torch' else find(name, package)\n"
+    )
+    status, rows = _rows(tmp_path / "home", env={"PYTHONPATH": str(hidden)})
+    assert (status, rows["backend"]["state"]) == (0, "warn")
+    assert "lacks torch" in rows["backend"]["detail"]
+    assert "clawgroups backend setup" in rows["backend"]["hint"]
 
 
 def test_beside_a_running_server_its_ledger_runner_and_members_are_told(server: ServerProcess) -> None:
