@@ -123,9 +123,11 @@ def test_a_read_that_fails_late_does_not_hide_what_was_read_since(
     feed = HeldFeed(page)
     page.goto(f"{page.url.split('/claw')[0]}/groups/{group}?view=room&agent={one['id']}")
     expect(page.locator(".talk-one", has_text="word number 2")).to_be_visible()
+    only = page.get_by_role("button", name=f"Only {one['name']}")
+    expect(only).to_be_visible()  # it comes with the feed
     feed.hold()  # what is said meanwhile would have the page read again
     reads = HeldCalls(page, "/room.*agent=")
-    page.get_by_role("button", name=f"Only {one['name']}").click()
+    only.click()
     reads.wait()
     page.get_by_role("button", name="Everything").click()
     expect(page.locator(".talk-one", has_text="word number 2")).to_be_visible()

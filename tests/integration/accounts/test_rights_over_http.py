@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -98,7 +99,8 @@ def test_who_acts_is_on_record_by_name_and_the_first_admin_is_the_former_local_a
 
 def at_the_wheel(team: Team, browser: httpx.Client) -> tuple[str, Any]:
     """A sub-agent that this person drives, proved alone."""
-    group = team.group(start=True)
+    slowly = {"template": "survey", "folder": str(Path(__file__).parent), "pace": 1}  # it may not be over before
+    group = team.group(start=True, **slowly)
     agent = f"{group}-1"
     wait_for(lambda: done(team.ada.get(f"/agents/{agent}"))["driver"], "the launch")
     done(browser.post(f"/agents/{agent}/take-over", json={}))

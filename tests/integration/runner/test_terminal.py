@@ -86,10 +86,10 @@ async def test_what_is_done_in_it_stands_in_the_call_s_result(desk: Desk) -> Non
 
 async def test_the_keyboard_interrupts_and_sizes_follow(desk: Desk) -> None:
     await desk.open()
-    desk.type("sleep 300\r")
-    await until(lambda: bool(alive_with("sleep\x00300")))
+    desk.type("sleep 3717\r")  # a number of its own: other tests' programs sleep at the same time
+    await until(lambda: bool(alive_with("sleep\x003717")))
     desk.type("\x03")
-    await until(lambda: not alive_with("sleep\x00300"))
+    await until(lambda: not alive_with("sleep\x003717"))
     await desk.sees("$ ", times=2)  # what is typed before the prompt is back may be thrown away by the shell
     desk.rooms.house.hear(ms.TerminalSize(agent=AGENT, epoch=1, cols=77, rows=22))
     desk.type("stty size\r")
