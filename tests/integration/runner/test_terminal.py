@@ -86,7 +86,7 @@ async def test_what_is_done_in_it_stands_in_the_call_s_result(desk: Desk) -> Non
 
 async def test_the_keyboard_interrupts_and_sizes_follow(desk: Desk) -> None:
     await desk.open()
-    desk.type("sleep 3717\r")  # a number of its own: other tests' programs sleep at the same time
+    desk.type("sleep 3717\r")  # a number of its own, that nothing else sleeps for
     await until(lambda: bool(alive_with("sleep\x003717")))
     desk.type("\x03")
     await until(lambda: not alive_with("sleep\x003717"))
