@@ -54,7 +54,7 @@ class BackendProcess:
     async def close(self) -> None:
         """Asks it to drain and end; kills it when it does not.
 
-        What its engine leaves then is ended by the next backend that is started here.
+        Then its keeper ends what its engine leaves, and should that be killed too, the next backend that starts here.
         """
         self._closing = True
         process = self._process
