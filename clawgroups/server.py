@@ -109,7 +109,7 @@ async def serve(
         address = f"{_reached(settings.host)}:{listening.getsockname()[1]}"
         runner = RunnerProcess(f"ws://{address}/link")
         if settings.runner:  # it gets ready while the ledger is opened and the pages are read
-            await runner.start()
+            runner.start()
         try:
             ledger = await Ledger.open(settings.database_url)
             try:

@@ -12,80 +12,58 @@ import json
 import logging
 import os
 import signal
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from clawgroups.tasks import Tasks
+from clawgroups.dispatcher.kept_process import KeptProcess
 
 log = logging.getLogger("clawgroups.backend")
-BACKOFF_S = (1.0, 2.0, 5.0, 15.0, 60.0)
-STEADY_S = 60.0  # one that lived so long starts again at once
-GRACE_S = 95.0  # it lets requests finish for a minute first, then ends the engine
 FEW_LINES = 4  # an error, how to mend it, and what waits for that
 KEPT_LOG = 64 * 1024  # bytes of the former run's log, read for its last words
 LONGEST_LINE = 64 * 1024
 
 
-class BackendProcess:
+class BackendProcess(KeptProcess):
     """``command`` is argv. ``control`` is the address it announced, "" while there is none."""
 
+    NAME = "backend"
+    GRACE_S = 95.0
+    """It lets requests finish for a minute first, then ends the engine."""
+    STEADY_S = 60.0
+    BACKOFF_S = (0.0, 1.0, 2.0, 5.0, 15.0, 60.0)
+
     def __init__(self, command: Sequence[str], env: Mapping[str, str], log_file: Path) -> None:
+        super().__init__("starting")
         self._command = tuple(command)
         self._env = dict(env)
         self._log_file = log_file
-        self._process: asyncio.subprocess.Process | None = None
-        self._tasks = Tasks()
-        self._closing = False
         self.control = ""
-        self.restarts = 0
-        self.state = "starting"
         self.last_words = ""
-
-    @property
-    def pid(self) -> int | None:
-        """The process id while one runs."""
-        return self._process.pid if self._process and self._process.returncode is None else None
-
-    def start(self) -> None:
-        """Starts it and its supervision."""
-        self._tasks.start(self._supervise(), name="backend-supervisor")
 
     async def close(self) -> None:
         """Asks it to drain and end; kills it when it does not.
 
         Then its keeper ends what its engine leaves, and should that be killed too, the next backend that starts here.
         """
-        self._closing = True
-        process = self._process
-        if process is not None and process.returncode is None:
-            process.terminate()
-            try:
-                await asyncio.wait_for(process.wait(), GRACE_S)
-            except TimeoutError:
-                log.warning("the backend did not end in time and is killed", extra={"action": "backend_killed"})
-                with contextlib.suppress(ProcessLookupError):  # it ended this very moment
-                    os.killpg(process.pid, signal.SIGKILL)
-                await process.wait()
-        await self._tasks.close()
+        await super().close()
         self.state, self.control = "down", ""
 
-    async def _supervise(self) -> None:
-        failures = 0
-        while True:
-            began = time.monotonic()
-            end = await self._run_once()
-            self.state, self.control = "down", ""
-            if self._closing:
-                return
-            failures = 0 if time.monotonic() - began > STEADY_S else failures + 1
-            self.restarts += 1
-            wait = BACKOFF_S[min(failures, len(BACKOFF_S)) - 1] if failures else 0.0
-            log.warning("the backend %s; next start in %.0f s", end, wait, extra={"action": "backend_restart"})
-            await asyncio.sleep(wait)
+    def kill(self) -> bool:
+        """Kills it and its group; False when none was there."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return False
+        with contextlib.suppress(ProcessLookupError):  # it ended this very moment
+            os.killpg(process.pid, signal.SIGKILL)
+        return True
 
-    async def _run_once(self) -> str:
+    async def run_once(self) -> str:
         """One run from its start to its end; how it ended."""
+        end = await self._run()
+        self.state, self.control = "down", ""
+        return end
+
+    async def _run(self) -> str:
         self.state = "starting"
         try:
             process = await self._spawn()
